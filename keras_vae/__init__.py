@@ -1,0 +1,21 @@
+"""Variational autoencoders for Keras 3.
+
+`VAE` is the model, `networks` its encoders and decoders, `distributions` its likelihoods and
+priors, `datasets` its images. The callbacks live in `keras_vae.callbacks`, which needs none of the
+others.
+"""
+
+import keras as _keras
+
+if _keras.backend.backend() != "tensorflow":
+    raise ImportError(
+        "keras_vae needs the TensorFlow backend of Keras. Set the environment variable "
+        "KERAS_BACKEND=tensorflow before Keras is imported. "
+        f"Received: backend {_keras.backend.backend()!r}"
+    )
+
+from keras_vae import datasets, distributions, networks
+from keras_vae.vae import VAE
+
+__version__ = "0.1.0"
+__all__ = ["VAE", "datasets", "distributions", "networks"]

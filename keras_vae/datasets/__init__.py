@@ -1,0 +1,6 @@
+"""Image data sets as `tf.data` pipelines of float32 images in [0, 1]."""
+
+from keras_vae.datasets.image_pipeline import load
+from keras_vae.datasets.source import DatasetUnavailableError
+
+__all__ = ["DatasetUnavailableError", "load"]

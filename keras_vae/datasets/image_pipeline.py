@@ -1,0 +1,228 @@
+"""`load`: any TFDS image set as batches for `fit`."""
+
+import os
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from keras_vae.datasets.source import prepared_builder
+
+BINARIZATIONS = (None, "dynamic", "fixed")
+
+
+def load(
+    name: str,
+    split: str | Sequence[str] = ("train", "test"),
+    batch_size: int = 128,
+    shuffle: bool | None = None,
+    binarize: str | None = None,
+    with_labels: bool = False,
+    image_size: tuple[int, int] | None = None,
+    drop_remainder: bool = False,
+    seed: int = 0,
+    data_dir: str | os.PathLike | None = None,
+    download: bool = True,
+    memory_limit: int = 2 * 2**30,
+):
+    """Loads an image set as float32 images in [0, 1].
+
+    A set that fits into `memory_limit` as bytes is decoded once and gathered from memory by whole
+    batches; a larger one streams from disk. Both are shuffled anew every epoch, in an order that
+    is a function of `(seed, epoch)`.
+
+    Args:
+        name: TFDS name such as `"mnist"`, `"fashion_mnist"` or `"cifar10"`; or `"typeset_digits"`,
+            which needs no network.
+        split: TFDS split string such as `"train"`, `"train+test"` or `"train[:10%]"`; or a
+            sequence of them, for as many data sets. Defaults to `("train", "test")`.
+        batch_size: Int. Images a batch; the last batch may be smaller. Defaults to `128`.
+        shuffle: Bool. Defaults to `None`: splits that begin with `train` are shuffled.
+        binarize: `"dynamic"` draws each pixel from Bernoulli(pixel) afresh every epoch (Burda et
+            al., 2016); `"fixed"` draws it once (Larochelle & Murray, 2011). Both are seeded.
+            Defaults to `None`: grey pixels.
+        with_labels: Bool. Whether to yield `(images, labels)`. Defaults to `False`: images alone.
+        image_size: `(height, width)` to resize to, bilinearly with antialiasing. Needed where the
+            set's images vary in size. Defaults to `None`: as they are.
+        drop_remainder: Bool. Whether to drop a smaller last batch. Defaults to `False`.
+        seed: Int. Defaults to `0`.
+        data_dir: Folder of prepared TFDS data. Defaults to `None`: TFDS's own.
+        download: Bool. Whether to download and prepare a set that is not there. Defaults to `True`.
+        memory_limit: Int. Bytes up to which a split is held in memory. Defaults to 2 GiB.
+
+    Returns:
+        A `tf.data.Dataset` of batches `[batch, height, width, channels]`, or a tuple of them.
+
+    Raises:
+        ValueError: If an argument is invalid or the name or split unknown.
+        DatasetUnavailableError: If the set is neither prepared nor downloadable.
+    """
+    if binarize not in BINARIZATIONS:
+        raise ValueError(
+            "Invalid value for argument `binarize`. Expected one of "
+            f"{list(BINARIZATIONS)}. Received: binarize={binarize!r}"
+        )
+    if int(batch_size) != batch_size or batch_size < 1:
+        raise ValueError(
+            "Invalid value for argument `batch_size`. Expected a positive integer. "
+            f"Received: batch_size={batch_size}"
+        )
+    builder = prepared_builder(name, data_dir, download)
+    splits = (split,) if isinstance(split, str) else tuple(split)
+    datasets = tuple(
+        _Split(builder, one, image_size, with_labels).batches(
+            batch_size,
+            one.startswith("train") if shuffle is None else shuffle,
+            binarize,
+            drop_remainder,
+            seed,
+            memory_limit,
+        )
+        for one in splits
+    )
+    return datasets[0] if isinstance(split, str) else datasets
+
+
+class _Split:
+    """One split of a prepared builder."""
+
+    def __init__(self, builder, split, image_size, with_labels):
+        features = builder.info.features
+        try:
+            self.num_examples = builder.info.splits[split].num_examples
+        except (ValueError, KeyError) as error:
+            raise ValueError(
+                f"Unknown split {split!r} of {builder.name!r}. Expected a TFDS split string over "
+                f"{sorted(builder.info.splits)}. Received: split={split!r} ({error})"
+            ) from None
+        if with_labels and "label" not in features:
+            raise ValueError(
+                f"Data set {builder.name!r} has no labels. Pass `with_labels=False`. "
+                f"Received: features {sorted(features)}"
+            )
+        shape = features["image"].shape
+        self.image_shape = (*(image_size or shape[:2]), shape[2])
+        if None in self.image_shape:
+            raise ValueError(
+                f"The images of {builder.name!r} vary in size: {shape}. Pass `image_size=(height, "
+                "width)` to resize them."
+            )
+        self.builder, self.split = builder, split
+        self.image_size, self.with_labels = image_size, with_labels
+
+    def batches(self, batch_size, shuffle, binarize, drop_remainder, seed, memory_limit):
+        """The batches, from memory where the split fits."""
+        size = self.num_examples * int(np.prod(self.image_shape))
+        if size <= memory_limit:
+            source = self._from_memory(batch_size, shuffle, binarize, drop_remainder, seed)
+        else:
+            source = self._from_disk(batch_size, shuffle, binarize, drop_remainder, seed)
+        whole, rest = divmod(self.num_examples, batch_size)
+        count = whole + (rest > 0 and not drop_remainder)
+        source = source.apply(tf.data.experimental.assert_cardinality(count))
+        return source.prefetch(tf.data.AUTOTUNE)
+
+    def _from_memory(self, batch_size, shuffle, binarize, drop_remainder, seed):
+        images, labels = self._decoded()
+        if binarize == "fixed":
+            images = _binarized_once(images, seed)
+        # Held as bytes, a quarter of the memory, and scaled batch by batch.
+        images = tf.constant(images)
+        labels = tf.constant(labels) if self.with_labels else None
+
+        def epoch(epoch_seed):
+            epoch_seed = tf.cast(epoch_seed, tf.int32)
+            order = tf.range(self.num_examples, dtype=tf.int32)
+            if shuffle:
+                order = tf.random.experimental.stateless_shuffle(order, [seed, epoch_seed])
+            batches = tf.data.Dataset.from_tensor_slices(order).batch(batch_size, drop_remainder)
+            return batches.enumerate().map(
+                lambda index, rows: gather(rows, [epoch_seed, tf.cast(index, tf.int32)]),
+                num_parallel_calls=tf.data.AUTOTUNE,
+            )
+
+        def gather(rows, noise_seed):
+            batch = _scaled(tf.gather(images, rows))
+            if binarize == "dynamic":
+                batch = _bernoulli(batch, noise_seed)
+            return (batch, tf.gather(labels, rows)) if self.with_labels else batch
+
+        # One random number an epoch, the same in every run from the same seed.
+        epoch_seeds = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True)
+        return epoch_seeds.take(1).flat_map(epoch)
+
+    def _from_disk(self, batch_size, shuffle, binarize, drop_remainder, seed):
+        examples = self._examples().enumerate()
+        if shuffle:
+            examples = examples.shuffle(10_000, seed=seed, reshuffle_each_iteration=True)
+        noise = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True)
+
+        def prepare(indexed, draw):
+            index, example = indexed
+            image = _scaled(self._decode(example["image"]))
+            if binarize == "fixed":
+                image = _bernoulli(image, tf.stack([seed, index]))
+            elif binarize == "dynamic":
+                image = _bernoulli(image, tf.stack([seed, draw]))
+            return (image, example["label"]) if self.with_labels else image
+
+        examples = tf.data.Dataset.zip((examples, noise))
+        return examples.map(prepare, num_parallel_calls=tf.data.AUTOTUNE).batch(
+            batch_size, drop_remainder
+        )
+
+    def _examples(self):
+        import tensorflow_datasets as tfds
+
+        # Decoding comes later: after the shuffle when streaming, in parallel otherwise.
+        examples = self.builder.as_dataset(
+            split=self.split,
+            decoders={"image": tfds.decode.SkipDecoding()},
+            read_config=tfds.ReadConfig(try_autocache=False, skip_prefetch=True),
+            shuffle_files=False,
+        )
+        names = ("image", "label") if self.with_labels else ("image",)
+        return examples.map(lambda example: {name: example[name] for name in names})
+
+    def _decode(self, encoded):
+        image = self.builder.info.features["image"].decode_example(encoded)
+        if self.image_size:
+            image = tf.image.resize(image, self.image_size, antialias=True)
+            image = tf.cast(tf.clip_by_value(tf.round(image), 0, 255), tf.uint8)
+        return tf.ensure_shape(image, self.image_shape)
+
+    def _decoded(self):
+        """All images, uint8 `[n, height, width, channels]`, and their labels."""
+        decoded = self._examples().map(
+            lambda example: {**example, "image": self._decode(example["image"])},
+            num_parallel_calls=tf.data.AUTOTUNE,
+        )
+        images = np.empty((self.num_examples, *self.image_shape), np.uint8)
+        labels = np.empty(self.num_examples, np.int64) if self.with_labels else None
+        start = 0
+        for batch in decoded.batch(1024).as_numpy_iterator():
+            stop = start + len(batch["image"])
+            images[start:stop] = batch["image"]
+            if self.with_labels:
+                labels[start:stop] = batch["label"]
+            start = stop
+        return images, labels
+
+
+def _scaled(image):
+    return tf.cast(image, tf.float32) / 255.0
+
+
+def _bernoulli(probabilities, seed):
+    uniform = tf.random.stateless_uniform(tf.shape(probabilities), seed, alg="philox")
+    return tf.cast(uniform < probabilities, tf.float32)
+
+
+def _binarized_once(images, seed):
+    generator = np.random.default_rng(seed)
+    binary = np.empty_like(images)
+    for start in range(0, len(images), 1024):
+        rows = slice(start, start + 1024)
+        uniform = generator.random(images[rows].shape, dtype=np.float32)
+        binary[rows] = 255 * (uniform < images[rows] / np.float32(255))
+    return binary

@@ -1,0 +1,88 @@
+"""Finds a TFDS builder whose images are on this machine, or puts them there.
+
+TensorFlow Datasets is imported on first use: it takes longer than all the rest of `keras_vae`.
+"""
+
+import difflib
+import importlib
+import os
+
+EMBEDDED = "typeset_digits"
+_PROBE_SECONDS = 5
+
+
+class DatasetUnavailableError(RuntimeError):
+    """A known data set that is neither prepared on this machine nor downloadable now."""
+
+
+def prepared_builder(name: str, data_dir: str | os.PathLike | None = None, download: bool = True):
+    """The TFDS builder of an image set, prepared.
+
+    Args:
+        name: TFDS name such as `"mnist"`, `"cifar10"` or `"mnist:3.0.1"`; or `"typeset_digits"`,
+            which needs no network.
+        data_dir: Folder of prepared data. Defaults to `None`, TFDS's own: the environment variable
+            `TFDS_DATA_DIR`, or `~/tensorflow_datasets`.
+        download: Bool. Whether to download and prepare a set that is not there yet. Defaults to
+            `True`.
+
+    Returns:
+        A `tfds.core.DatasetBuilder`.
+
+    Raises:
+        ValueError: If the name is unknown, or the set has no feature `image`.
+        DatasetUnavailableError: If the set is not prepared and cannot be downloaded; within
+            seconds, where TFDS alone would retry for minutes.
+    """
+    import tensorflow_datasets as tfds
+
+    if name.split(":")[0].split("/")[0] == EMBEDDED:
+        # Importing the module registers the builder with TFDS.
+        importlib.import_module("keras_vae.datasets.typeset_digits")
+    elif name.split(":")[0].split("/")[0] not in (known := tfds.list_builders()):
+        close = difflib.get_close_matches(name, known, n=5)
+        raise ValueError(
+            f"Invalid value for argument `name`. Expected {EMBEDDED!r} or an image set of "
+            "TensorFlow Datasets, such as 'mnist', 'fashion_mnist' or 'cifar10'. "
+            f"Received: name={name!r}." + (f" Did you mean {' or '.join(close)}?" if close else "")
+        )
+    builder = tfds.builder(name, data_dir=data_dir)
+    features = builder.info.features
+    if "image" not in features or not isinstance(features["image"], tfds.features.Image):
+        raise ValueError(
+            f"Data set {name!r} has no feature `image`. Expected an image set. "
+            f"Received: features {sorted(features)}"
+        )
+    if builder.is_prepared():
+        return builder
+    if not download:
+        raise DatasetUnavailableError(_unavailable(builder, "`download` is False"))
+    if name.split(":")[0] != EMBEDDED:
+        _probe(builder)
+    builder.download_and_prepare()
+    return builder
+
+
+def _probe(builder):
+    """Asks the set's host for its first file, because TFDS finds out in minutes what this does."""
+    import requests
+
+    urls = [url for url in builder.url_infos if url.startswith("http")]
+    try:
+        # Sets without registered checksums name no files beforehand; any large host will do.
+        url = urls[0] if urls else "https://storage.googleapis.com"
+        with requests.get(url, timeout=_PROBE_SECONDS, stream=True) as response:
+            if urls:
+                response.raise_for_status()
+    except requests.RequestException as error:
+        raise DatasetUnavailableError(
+            _unavailable(builder, f"its files cannot be downloaded ({type(error).__name__})")
+        ) from None
+
+
+def _unavailable(builder, reason):
+    return (
+        f"Data set {builder.name!r} is not prepared in {builder.data_dir}, and {reason}. Prepare "
+        f"it on a machine with a network (`tfds build {builder.name}`) and set the environment "
+        f"variable TFDS_DATA_DIR to that folder, or use {EMBEDDED!r}, which needs no network."
+    )

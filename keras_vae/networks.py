@@ -1,0 +1,269 @@
+"""Encoders and decoders: plain functional Keras models, useful on their own.
+
+An encoder maps images `[batch, *event]` to `{"loc": [batch, latent], "scale": [batch, latent]}`,
+a decoder maps codes `[batch, latent]` to logits or means `[batch, *event]`. They know nothing of
+losses or sampling. The outputs are float32 under any dtype policy.
+"""
+
+import math
+from collections.abc import Sequence
+
+import keras
+from keras import layers, ops
+
+MINIMUM_SCALE = 1e-6
+SCALES = ("softplus", "square", "exp")
+
+
+@keras.saving.register_keras_serializable(package="keras_vae")
+class PositiveScale(layers.Layer):
+    """Maps any real number to a standard deviation that is bounded away from 0.
+
+    Args:
+        parameterization: `"softplus"`, log(1 + e^a); `"square"`, a^2; or `"exp"`, e^a with a
+            clipped to [-10, 10], so that neither it nor its KL overflows. Defaults to
+            `"softplus"`.
+        minimum: Float. Added to the result. Defaults to `1e-6`.
+
+    Raises:
+        ValueError: If `parameterization` is unknown or `minimum` is not positive.
+
+    Input and output shape:
+        Any.
+    """
+
+    def __init__(
+        self, parameterization: str = "softplus", minimum: float = MINIMUM_SCALE, **kwargs
+    ):
+        super().__init__(**kwargs)
+        if parameterization not in SCALES:
+            raise ValueError(
+                f"Invalid value for argument `scale`. Expected one of {list(SCALES)}. "
+                f"Received: scale={parameterization!r}"
+            )
+        if not minimum > 0:
+            raise ValueError(
+                "Invalid value for argument `minimum`. Expected a positive number. "
+                f"Received: minimum={minimum}"
+            )
+        self.parameterization = parameterization
+        self.minimum = float(minimum)
+
+    def call(self, inputs):
+        """The standard deviations."""
+        if self.parameterization == "softplus":
+            scale = ops.softplus(inputs)
+        elif self.parameterization == "square":
+            scale = ops.square(inputs)
+        else:
+            scale = ops.exp(ops.clip(inputs, -10.0, 10.0))
+        return scale + self.minimum
+
+    def compute_output_shape(self, input_shape):
+        """The input's shape."""
+        return input_shape
+
+    def get_config(self) -> dict:
+        """The constructor's arguments."""
+        return {
+            **super().get_config(),
+            "parameterization": self.parameterization,
+            "minimum": self.minimum,
+        }
+
+
+def mlp_encoder(
+    input_shape: Sequence[int],
+    latent_dim: int,
+    hidden_sizes: Sequence[int] = (400,),
+    activation="relu",
+    scale: str = "softplus",
+    name: str = "mlp_encoder",
+) -> keras.Model:
+    """A fully connected encoder of q(z|x).
+
+    Args:
+        input_shape: Shape of one image, `(height, width, channels)` or any other.
+        latent_dim: Int. Number of latents.
+        hidden_sizes: Units of the hidden layers, first to last. Defaults to `(400,)`.
+        activation: Of the hidden layers, as `keras.activations.get` takes it. Defaults to `"relu"`.
+        scale: How standard deviations are made positive: `"softplus"`, `"square"` or `"exp"`; see
+            `PositiveScale`. Defaults to `"softplus"`.
+        name: Name of the model. Defaults to `"mlp_encoder"`.
+
+    Returns:
+        `[batch, *input_shape] -> {"loc": [batch, latent_dim], "scale": [batch, latent_dim]}`.
+
+    Raises:
+        ValueError: If a size is not a positive integer or `scale` is unknown.
+    """
+    inputs, _ = _image_input(input_shape)
+    features = _hidden_layers(layers.Flatten()(inputs), hidden_sizes, activation)
+    return keras.Model(inputs, _posterior_parameters(features, latent_dim, scale), name=name)
+
+
+def mlp_decoder(
+    output_shape: Sequence[int],
+    latent_dim: int,
+    hidden_sizes: Sequence[int] = (400,),
+    activation="relu",
+    name: str = "mlp_decoder",
+) -> keras.Model:
+    """A fully connected decoder of p(x|z).
+
+    Args:
+        output_shape: Shape of one image.
+        latent_dim: Int. Number of latents.
+        hidden_sizes: Units of the hidden layers, first to last. Defaults to `(400,)`.
+        activation: Of the hidden layers. Defaults to `"relu"`.
+        name: Name of the model. Defaults to `"mlp_decoder"`.
+
+    Returns:
+        `[batch, latent_dim] -> [batch, *output_shape]`: logits, or means, without an activation.
+
+    Raises:
+        ValueError: If a size is not a positive integer.
+    """
+    output_shape = _sizes(output_shape, "output_shape")
+    inputs = layers.Input((_size(latent_dim, "latent_dim"),), name="code")
+    features = _hidden_layers(inputs, hidden_sizes, activation)
+    pixels = layers.Dense(math.prod(output_shape), dtype="float32", name="pixels")(features)
+    return keras.Model(inputs, layers.Reshape(output_shape)(pixels), name=name)
+
+
+def conv_encoder(
+    input_shape: Sequence[int],
+    latent_dim: int,
+    filters: Sequence[int] = (32, 64),
+    kernel_size: int = 3,
+    hidden_sizes: Sequence[int] = (16,),
+    activation="relu",
+    scale: str = "softplus",
+    name: str = "conv_encoder",
+) -> keras.Model:
+    """A convolutional encoder of q(z|x): each convolution halves height and width.
+
+    The defaults are the encoder of the VAE example on keras.io.
+
+    Args:
+        input_shape: `(height, width, channels)`.
+        latent_dim: Int. Number of latents.
+        filters: Filters of the convolutions, first to last. Defaults to `(32, 64)`.
+        kernel_size: Int. Side of the kernels. Defaults to `3`.
+        hidden_sizes: Units of the fully connected layers behind them. Defaults to `(16,)`.
+        activation: Of the hidden layers. Defaults to `"relu"`.
+        scale: As for `mlp_encoder`. Defaults to `"softplus"`.
+        name: Name of the model. Defaults to `"conv_encoder"`.
+
+    Returns:
+        `[batch, *input_shape] -> {"loc": [batch, latent_dim], "scale": [batch, latent_dim]}`.
+
+    Raises:
+        ValueError: If height or width do not halve evenly once for each of the filters.
+    """
+    inputs, input_shape = _image_input(input_shape)
+    filters = _sizes(filters, "filters")
+    _halved(input_shape, len(filters))
+    features = inputs
+    for index, count in enumerate(filters):
+        features = layers.Conv2D(
+            count,
+            kernel_size,
+            strides=2,
+            padding="same",
+            activation=activation,
+            name=f"conv_{index}",
+        )(features)
+    features = _hidden_layers(layers.Flatten()(features), hidden_sizes, activation)
+    return keras.Model(inputs, _posterior_parameters(features, latent_dim, scale), name=name)
+
+
+def conv_decoder(
+    output_shape: Sequence[int],
+    latent_dim: int,
+    filters: Sequence[int] = (64, 32),
+    kernel_size: int = 3,
+    hidden_sizes: Sequence[int] = (),
+    activation="relu",
+    name: str = "conv_decoder",
+) -> keras.Model:
+    """A convolutional decoder of p(x|z): each transposed convolution doubles height and width.
+
+    The defaults are the decoder of the VAE example on keras.io.
+
+    Args:
+        output_shape: `(height, width, channels)`.
+        latent_dim: Int. Number of latents.
+        filters: Filters of the transposed convolutions, first to last. Defaults to `(64, 32)`.
+        kernel_size: Int. Side of the kernels. Defaults to `3`.
+        hidden_sizes: Units of the fully connected layers before them, to which one that fills the
+            first feature map is added. Defaults to `()`.
+        activation: Of the hidden layers. Defaults to `"relu"`.
+        name: Name of the model. Defaults to `"conv_decoder"`.
+
+    Returns:
+        `[batch, latent_dim] -> [batch, *output_shape]`: logits, or means, without an activation.
+
+    Raises:
+        ValueError: If height or width do not halve evenly once for each of the filters.
+    """
+    output_shape = _sizes(output_shape, "output_shape")
+    filters = _sizes(filters, "filters")
+    smallest = (*_halved(output_shape, len(filters)), filters[0])
+    inputs = layers.Input((_size(latent_dim, "latent_dim"),), name="code")
+    features = _hidden_layers(inputs, (*hidden_sizes, math.prod(smallest)), activation)
+    features = layers.Reshape(smallest)(features)
+    for index, count in enumerate(filters):
+        features = layers.Conv2DTranspose(
+            count,
+            kernel_size,
+            strides=2,
+            padding="same",
+            activation=activation,
+            name=f"conv_{index}",
+        )(features)
+    pixels = layers.Conv2DTranspose(
+        output_shape[-1], kernel_size, padding="same", dtype="float32", name="pixels"
+    )(features)
+    return keras.Model(inputs, pixels, name=name)
+
+
+def _image_input(shape):
+    shape = _sizes(shape, "input_shape")
+    return layers.Input(shape, name="image"), shape
+
+
+def _hidden_layers(features, sizes, activation):
+    for index, units in enumerate(_sizes(sizes, "hidden_sizes")):
+        features = layers.Dense(units, activation=activation, name=f"hidden_{index}")(features)
+    return features
+
+
+def _posterior_parameters(features, latent_dim, scale):
+    units = _size(latent_dim, "latent_dim")
+    loc = layers.Dense(units, dtype="float32", name="loc")(features)
+    raw_scale = layers.Dense(units, dtype="float32", name="raw_scale")(features)
+    return {"loc": loc, "scale": PositiveScale(scale, dtype="float32", name="scale")(raw_scale)}
+
+
+def _halved(shape, times):
+    if len(shape) != 3 or any(side % 2**times for side in shape[:2]):
+        raise ValueError(
+            f"{times} convolutions of stride 2 need images [height, width, channels] whose height "
+            f"and width are multiples of {2**times}. Received: {shape}. Pass fewer `filters`, or "
+            "pad the images."
+        )
+    return shape[0] // 2**times, shape[1] // 2**times
+
+
+def _sizes(values, argument):
+    return tuple(_size(value, argument) for value in values)
+
+
+def _size(value, argument):
+    if isinstance(value, bool) or int(value) != value or value < 1:
+        raise ValueError(
+            f"Invalid value for argument `{argument}`. Expected positive integers. "
+            f"Received: {value!r}"
+        )
+    return int(value)

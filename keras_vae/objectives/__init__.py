@@ -1,0 +1,1 @@
+"""Members of the VAE family: one small file each, overriding `VAE.divergence`."""

@@ -1,0 +1,503 @@
+"""The variational autoencoder as a Keras model."""
+
+import contextlib
+import functools
+import inspect
+import math
+import random
+from collections.abc import Mapping
+
+import keras
+import tensorflow as tf
+from tensorflow_probability import distributions as tfd
+
+from keras_vae import data_checks
+from keras_vae.distributions import (
+    diagonal_normal,
+    get_likelihood,
+    get_prior,
+    kl_per_dimension,
+    reparameterized_sample,
+)
+from keras_vae.elbo_tracker import ELBOTracker
+
+REDUCTIONS = ("sum", "mean")
+
+
+@keras.saving.register_keras_serializable(package="keras_vae")
+class VAE(keras.Model):
+    """A beta-VAE: encoder q(z|x), decoder p(x|z), trained on the beta-weighted negative ELBO.
+
+    The loss of an example x, with z drawn once from q(z|x) by reparameterisation, is
+
+        -log p(x|z) + beta * KL(q(z|x) || p(z))        (nats)
+
+    which is the negative of equation 7 of Kingma & Welling, "Auto-Encoding Variational Bayes"
+    (2014), at `beta=1`, and of equation 4 of Higgins et al., "beta-VAE" (2017), otherwise.
+    `fit` and `evaluate` take images alone (`x`), or `(x,)`, `(x, y)`, `(x, y, sample_weight)`;
+    `y` is not used. They log
+
+    - `reconstruction_loss` and `kl_loss`, the two terms as they enter the loss, and `beta`, so
+      that `loss == reconstruction_loss + beta * kl_loss` (plus any further terms by their names);
+    - `elbo`, the plain evidence lower bound in nats an example, whatever beta or reduction.
+
+    Args:
+        encoder: Keras model from images `[batch, *event]` to a dict of `loc` and `scale`, both
+            `[batch, latent]`. See `keras_vae.networks`.
+        decoder: Keras model from codes `[batch, latent]` to the likelihood's parameters, for
+            `"bernoulli"` the logits `[batch, *event]`.
+        likelihood: `"bernoulli"`, `"continuous_bernoulli"`, `"gaussian"`, or a
+            `keras_vae.distributions.Likelihood`. Defaults to `"bernoulli"`.
+        prior: `"standard_normal"`, or a layer with a `distribution(latent_dim)` method. Defaults
+            to `"standard_normal"`.
+        beta: Float, at least 0. Weight of the KL; 0 trains a plain autoencoder with noisy codes.
+            It becomes a non-trainable weight: assign to `vae.beta` at any time. Defaults to `1.0`.
+        reduction: `"sum"` sums over pixels and over latent dimensions; `"mean"` takes the mean
+            over each instead. With N pixels and M latents, beta in the mean form is Higgins'
+            beta_norm = beta * M / N of the sum form: 0.01 with M=10 and N=784 is 0.784 there.
+            Defaults to `"sum"`.
+        seed: Int. The noise of a training step is a function of `(seed, step, replica)` alone.
+            Defaults to `None`, a seed drawn from Python's `random`, which
+            `keras.utils.set_random_seed` fixes.
+
+    Raises:
+        ValueError: If an argument is invalid, or if encoder, decoder and likelihood do not fit.
+
+    Input shape:
+        `[batch, *event]`, floating point, inside the likelihood's support.
+
+    Output shape:
+        The same: the mean of p(x|z) at the mean of q(z|x).
+
+    Example:
+    >>> shape = (28, 28, 1)
+    >>> vae = keras_vae.VAE(
+    ...     encoder=keras_vae.networks.mlp_encoder(shape, latent_dim=10, hidden_sizes=[100, 100]),
+    ...     decoder=keras_vae.networks.mlp_decoder(shape, latent_dim=10, hidden_sizes=[100, 100]),
+    ... )
+    >>> vae.compile(optimizer=keras.optimizers.Adam(1e-3))
+    >>> vae.fit(images, epochs=10)
+    """
+
+    def __init__(
+        self,
+        encoder: keras.Model,
+        decoder: keras.Model,
+        likelihood="bernoulli",
+        prior="standard_normal",
+        beta: float = 1.0,
+        reduction: str = "sum",
+        seed: int | None = None,
+        **kwargs,
+    ):
+        # Images reach the likelihood in float32 whatever the dtype policy; the networks, which
+        # have policies of their own, cast what they are given.
+        super().__init__(autocast=False, **kwargs)
+        if reduction not in REDUCTIONS:
+            raise ValueError(
+                "Invalid value for argument `reduction`. Expected one of "
+                f"{list(REDUCTIONS)}. Received: reduction={reduction!r}"
+            )
+        self.encoder = encoder
+        self.decoder = decoder
+        self.likelihood = get_likelihood(likelihood)
+        self.prior = get_prior(prior)
+        self.reduction = reduction
+        self.seed = random.randrange(2**31) if seed is None else int(seed)
+        self._initial_beta = _checked_beta(beta)
+        self._beta = self.add_weight(
+            shape=(),
+            initializer=keras.initializers.Constant(self._initial_beta),
+            dtype="float32",
+            trainable=False,
+            name="beta",
+        )
+        # Only draws when training without an optimizer, where there are no iterations to count.
+        self._seed_generator = keras.random.SeedGenerator(self.seed)
+        self.latent_dim = None
+        self._event_shape = None
+        self._elbo_tracker = None
+        encoder_input = getattr(encoder, "input_shape", None) if encoder.built else None
+        if isinstance(encoder_input, tuple):
+            self.build(encoder_input)
+
+    @property
+    def beta(self):
+        """The weight of the KL, a scalar variable. Assign a float to change it."""
+        return self._beta
+
+    @beta.setter
+    def beta(self, value):
+        self._beta.assign(_checked_beta(value))
+
+    @property
+    def event_shape(self) -> tuple[int, ...] | None:
+        """The shape of one image; `None` until the model is built."""
+        return self._event_shape
+
+    def build(self, input_shape):
+        """Builds both networks and checks that they fit each other.
+
+        Args:
+            input_shape: `(batch, *event)`; the batch may be `None`.
+        """
+        if self.built:
+            return
+        event_shape = tuple(input_shape[1:])
+        posterior = self.encoder(keras.KerasTensor((None, *event_shape)))
+        latent_dim = _latent_dim(posterior)
+        expected = getattr(self.decoder, "input_shape", None) if self.decoder.built else None
+        if isinstance(expected, tuple) and expected != (None, latent_dim):
+            raise ValueError(
+                f"`encoder` and `decoder` differ in latent size: the encoder returns {latent_dim} "
+                f"latents, the decoder takes inputs of shape {expected}. Build both with the same "
+                "`latent_dim`."
+            )
+        parameters = self.decoder(keras.KerasTensor((None, latent_dim)))
+        for shape in {tuple(p.shape) for p in keras.tree.flatten(parameters)}:
+            if shape[1:] != event_shape:
+                raise ValueError(
+                    "`decoder` must return the likelihood's parameters in the shape of the images. "
+                    f"Expected: {(None, *event_shape)}. Received: {shape}"
+                )
+        for part, shape in ((self.likelihood, event_shape), (self.prior, (latent_dim,))):
+            if not part.built:
+                part.build((None, *shape))
+        self.latent_dim = latent_dim
+        self._event_shape = event_shape
+        # A symbolic pass finds the names of the terms that a family member adds.
+        _, terms = self.compute_output_spec(
+            keras.KerasTensor((None, *event_shape)), training=True, return_terms=True
+        )
+        names = ["loss", "reconstruction_loss", "kl_loss", "elbo", "beta", *terms["divergence"]]
+        if self.losses:
+            names.append("regularization_loss")
+        self._elbo_tracker = ELBOTracker(dict.fromkeys(names))
+        self.built = True
+
+    # The model -----------------------------------------------------------------------------
+
+    def encode(self, x) -> tfd.Distribution:
+        """The approximate posterior q(z|x).
+
+        Args:
+            x: Images, `[batch, *event]`.
+
+        Returns:
+            A distribution of batch shape `[batch]` and event shape `[latent]`.
+        """
+        parameters = self.encoder(x)
+        return diagonal_normal(parameters["loc"], parameters["scale"])
+
+    def decode(self, z) -> tfd.Distribution:
+        """The likelihood p(x|z).
+
+        Args:
+            z: Codes, `[batch, latent]`.
+
+        Returns:
+            A distribution of batch shape `[batch]` and event shape `[*event]`.
+        """
+        return self.likelihood.distribution(self.decoder(z))
+
+    def kl_divergence(self, posterior: tfd.Distribution, z) -> tf.Tensor:
+        """KL(q(z|x) || p(z)) in nats, `[batch]`; here in closed form, so `z` is not used."""
+        return tf.reduce_sum(self.kl_per_dimension(posterior), axis=-1)
+
+    def kl_per_dimension(self, posterior: tfd.Distribution) -> tf.Tensor:
+        """KL(q(z_i|x) || p(z_i)) in nats, `[batch, latent]`."""
+        return kl_per_dimension(posterior, self.prior.distribution(self.latent_dim))
+
+    def divergence(self, posterior: tfd.Distribution, z, kl) -> dict:
+        """What the loss adds to the reconstruction term: the hook that a family member overrides.
+
+        Every entry is weighted, added to the loss and logged under its name without more code.
+
+        Args:
+            posterior: q(z|x), of batch shape `[batch]` and event shape `[latent]`.
+            z: One sample of it, `[batch, latent]`.
+            kl: KL(q(z|x) || p(z)) in nats, `[batch]`. Logged as `kl_loss` in any case.
+
+        Returns:
+            `{name: (weight, nats)}`, the nats of shape `[batch]` or scalar.
+        """
+        return {"kl_loss": (self.beta, kl)}
+
+    def call(self, x, training: bool = False, return_terms: bool = False):
+        """Reconstructs images: the mean of p(x|z).
+
+        Args:
+            x: Images, `[batch, *event]`.
+            training: Bool. Whether z is a sample of q(z|x) with this step's noise, instead of its
+                mean. Defaults to `False`.
+            return_terms: Bool. Whether to return the terms of the loss as well, for which z is a
+                sample even outside training. Defaults to `False`.
+
+        Returns:
+            The reconstruction `[batch, *event]`, or with `return_terms` a tuple of it and a dict:
+            `reconstruction` (-log p(x|z), nats, `[batch]`), `kl` (nats, `[batch]`) and
+            `divergence` (what the method of that name returns).
+        """
+        x = data_checks.floating(x)
+        posterior = self.encode(x)
+        if training or return_terms:
+            z = reparameterized_sample(posterior, self._noise(tf.shape(x)[0], training))
+        else:
+            z = posterior.mean()
+        likelihood = self.decode(z)
+        if not return_terms:
+            return likelihood.mean()
+        kl = self.kl_divergence(posterior, z)
+        divergence = {
+            name: (tf.convert_to_tensor(weight, tf.float32), nats)
+            for name, (weight, nats) in self.divergence(posterior, z, kl).items()
+        }
+        terms = {"reconstruction": -likelihood.log_prob(x), "kl": kl, "divergence": divergence}
+        return likelihood.mean(), terms
+
+    def reconstruct(self, x, batch_size: int = 1024) -> tf.Tensor:
+        """Images as the model sees them: the mean of p(x|z) at the mean of q(z|x).
+
+        Args:
+            x: Images, `[n, *event]`.
+            batch_size: Int. How many pass through the networks at once. Defaults to `1024`.
+
+        Returns:
+            `[n, *event]`, float32. Deterministic.
+        """
+        return _in_batches(lambda batch: self(batch, training=False), x, batch_size)
+
+    def embed(self, x, batch_size: int = 1024) -> tf.Tensor:
+        """The means of q(z|x).
+
+        Args:
+            x: Images, `[n, *event]`.
+            batch_size: Int. How many pass through the encoder at once. Defaults to `1024`.
+
+        Returns:
+            `[n, latent]`, float32. Deterministic.
+        """
+        return _in_batches(
+            lambda batch: self.encode(data_checks.floating(batch)).mean(), x, batch_size
+        )
+
+    def sample(self, n: int, seed: int | None = None, batch_size: int = 1024) -> tf.Tensor:
+        """New images: the mean of p(x|z) at samples of the prior.
+
+        Args:
+            n: Int. How many.
+            seed: Int. The same seed gives the same codes. Defaults to `None`: new ones each call.
+            batch_size: Int. How many pass through the decoder at once. Defaults to `1024`.
+
+        Returns:
+            `[n, *event]`, float32.
+        """
+        self._check_built("sample")
+        seed = random.randrange(2**31) if seed is None else seed
+        z = self.prior.distribution(self.latent_dim).sample(n, seed=_stateless_seed(seed, 0))
+        return _in_batches(lambda batch: self.decode(batch).mean(), z, batch_size)
+
+    # Training ------------------------------------------------------------------------------
+
+    def train_step(self, data) -> dict:
+        """One step of stochastic gradient variational Bayes; the KL enters by `add_loss`."""
+        x, _, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        step = self._steps_taken()
+        with tf.GradientTape() as tape:
+            loss, reconstruction, logged = self._score(x, sample_weight, training=True)
+            scaled_loss = self.optimizer.scale_loss(loss)
+        weights = self.trainable_weights
+        self.optimizer.apply_gradients(
+            zip(tape.gradient(scaled_loss, weights), weights, strict=True)
+        )
+        self._elbo_tracker.update_state(logged, step=step)
+        return self.compute_metrics(x, x, reconstruction, sample_weight)
+
+    def test_step(self, data) -> dict:
+        """The same terms on held-out data, with noise that is the same at every evaluation."""
+        x, _, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        _, reconstruction, logged = self._score(x, sample_weight, training=False)
+        self._elbo_tracker.update_state(logged)
+        return self.compute_metrics(x, x, reconstruction, sample_weight)
+
+    def step_logs(self, step: int) -> dict | None:
+        """What one recent training step saw: its own batch's values, not running means.
+
+        Args:
+            step: Int, counted from 1 as `optimizer.iterations` is after the step.
+
+        Returns:
+            `{name: float}` with the names of the logs, or `None` for a step that is no longer, or
+            not yet, remembered. The last 1024 are.
+        """
+        self._check_built("step_logs")
+        return self._elbo_tracker.step_logs(step)
+
+    def _score(self, x, sample_weight, training):
+        """Adds the terms of the loss, and returns it with the reconstruction and what to log."""
+        if self.loss is not None:
+            raise ValueError(
+                "A VAE computes its own loss: compile it without the argument `loss`. "
+                f"Received: loss={self.loss!r}"
+            )
+        # Entering `call` clears the losses of the step before.
+        reconstruction, terms = self(x, training=training, return_terms=True)
+        regularization = self.losses
+        batch_size = tf.shape(reconstruction)[0]
+        weights = data_checks.example_weights(sample_weight, batch_size)
+
+        def batch_mean(nats, divisor):
+            return tf.reduce_mean(weights * nats) / divisor
+
+        mean = self.reduction == "mean"
+        pixels, latents = (math.prod(self.event_shape), self.latent_dim) if mean else (1, 1)
+        logged = {
+            "reconstruction_loss": batch_mean(terms["reconstruction"], pixels),
+            "kl_loss": batch_mean(terms["kl"], latents),
+            "beta": tf.convert_to_tensor(self.beta),
+        }
+        self.add_loss(logged["reconstruction_loss"])
+        for name, (weight, nats) in terms["divergence"].items():
+            logged[name] = batch_mean(nats, latents)
+            self.add_loss(weight * logged[name])
+        if regularization:
+            logged["regularization_loss"] = tf.add_n(regularization)
+        loss = self.compute_loss(x, x, reconstruction, sample_weight, training=training)
+        # Keras divides what `add_loss` adds by the number of replicas; logs show the whole.
+        logged["loss"] = loss * tf.distribute.get_strategy().num_replicas_in_sync
+        logged = {name: (value, batch_size) for name, value in logged.items()}
+        total_weight = tf.reduce_sum(weights)
+        elbo = -tf.reduce_sum(weights * (terms["reconstruction"] + terms["kl"]))
+        logged["elbo"] = (tf.math.divide_no_nan(elbo, total_weight), total_weight)
+        return loss, reconstruction, logged
+
+    def _steps_taken(self):
+        """Batches trained on so far, an int32 scalar.
+
+        `optimizer.iterations` counts updates, which are fewer where gradients accumulate.
+        """
+        optimizer = getattr(self.optimizer, "inner_optimizer", self.optimizer)
+        return tf.cast(optimizer._iterations, tf.int32)
+
+    def _noise(self, batch_size, training):
+        """The standard normal noise of this step, `[batch_size, latent]`."""
+        if not training:
+            # Evaluation resets its metrics first: the count tells the batches of one apart.
+            seed = _stateless_seed(self.seed, self._elbo_tracker.num_examples(), stream=1)
+        elif self.built and self.optimizer is not None:
+            seed = _stateless_seed(self.seed, self._steps_taken())
+        else:
+            seed = tf.cast(self._seed_generator.next(), tf.int32)
+        # Drawn for the global batch, of which each replica takes its part: so the noise of an
+        # example does not depend on how many replicas share the work.
+        replica = tf.distribute.get_replica_context()
+        replicas = replica.num_replicas_in_sync if replica is not None else 1
+        noise = tf.random.stateless_normal(
+            # With the algorithm left to TensorFlow, XLA would draw other numbers.
+            [replicas * batch_size, self.latent_dim],
+            seed,
+            alg="philox",
+        )
+        if replicas == 1:
+            return noise
+        start = replica.replica_id_in_sync_group * batch_size
+        return noise[start : start + batch_size]
+
+    @functools.wraps(keras.Model.fit)
+    def fit(self, *args, **kwargs):
+        """Checks the data, then trains as `keras.Model.fit` does."""
+        bound = inspect.signature(keras.Model.fit).bind(self, *args, **kwargs)
+        with self._checked_data(bound.arguments, "x", "validation_data"):
+            return super().fit(*bound.args[1:], **bound.kwargs)
+
+    @functools.wraps(keras.Model.evaluate)
+    def evaluate(self, *args, **kwargs):
+        """Checks the data, then evaluates as `keras.Model.evaluate` does."""
+        bound = inspect.signature(keras.Model.evaluate).bind(self, *args, **kwargs)
+        with self._checked_data(bound.arguments, "x"):
+            return super().evaluate(*bound.args[1:], **bound.kwargs)
+
+    @contextlib.contextmanager
+    def _checked_data(self, arguments, *names):
+        """Replaces the data among the arguments by itself with checks, for what runs inside."""
+        check = data_checks.ImageCheck(
+            self.event_shape, self.likelihood.lower, self.likelihood.upper
+        )
+        for name in names:
+            if arguments.get(name) is not None:
+                arguments[name] = check.wrap(arguments[name])
+        if "validation_data" in names and isinstance(arguments.get("x"), tf.data.Dataset):
+            # Keras warns of its own default here: data sets shuffle themselves.
+            arguments.setdefault("shuffle", False)
+        with check.errors_made_clear():
+            yield
+
+    def _check_built(self, method):
+        if not self.built:
+            raise ValueError(
+                f"`{method}` needs a built model. Call the model on a batch of images, or "
+                "`build((None, height, width, channels))`, first."
+            )
+
+    # Saving --------------------------------------------------------------------------------
+
+    def get_config(self) -> dict:
+        """The constructor's arguments, the networks serialised; beta as it was at the start."""
+        return {
+            **super().get_config(),
+            "encoder": keras.saving.serialize_keras_object(self.encoder),
+            "decoder": keras.saving.serialize_keras_object(self.decoder),
+            "likelihood": keras.saving.serialize_keras_object(self.likelihood),
+            "prior": keras.saving.serialize_keras_object(self.prior),
+            "beta": self._initial_beta,
+            "reduction": self.reduction,
+            "seed": self.seed,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict, custom_objects: dict | None = None):
+        """The model that `get_config` describes, untrained."""
+        config = {
+            name: keras.saving.deserialize_keras_object(value, custom_objects=custom_objects)
+            if isinstance(value, Mapping) and "class_name" in value
+            else value
+            for name, value in config.items()
+        }
+        return cls(**config)
+
+
+def _checked_beta(beta):
+    value = float(beta)
+    if not (math.isfinite(value) and value >= 0):
+        raise ValueError(
+            f"Invalid value for `beta`. Expected a finite number of at least 0. Received: {beta}"
+        )
+    return value
+
+
+def _latent_dim(parameters):
+    """The number of latents that an encoder's symbolic output has."""
+    shapes = (
+        {name: tuple(p.shape) for name, p in parameters.items()}
+        if isinstance(parameters, Mapping)
+        else {}
+    )
+    if not {"loc", "scale"} <= shapes.keys() or len(set(shapes.values())) != 1:
+        raise ValueError(
+            "`encoder` must return a dict of `loc` and `scale`, both of shape [batch, latent]. "
+            f"Received: {keras.tree.map_structure(lambda p: tuple(p.shape), parameters)}"
+        )
+    return shapes["loc"][-1]
+
+
+def _stateless_seed(seed, step, stream=0):
+    """A seed for TFP's stateless samplers; streams of one seed do not meet."""
+    return tf.stack([tf.constant((2 * seed + stream) % 2**31, tf.int32), tf.cast(step, tf.int32)])
+
+
+def _in_batches(function, x, batch_size):
+    """Applies a function batch by batch, so that memory does not grow with the data."""
+    if keras.backend.is_keras_tensor(x) or len(x) <= batch_size:
+        return function(x)
+    starts = range(0, len(x), batch_size)
+    return tf.concat([function(x[start : start + batch_size]) for start in starts], axis=0)
