@@ -1,0 +1,78 @@
+"""Writing from inside a training run: files whole or not at all, and never an exception."""
+
+import contextlib
+import os
+import tempfile
+import uuid
+import warnings
+from pathlib import Path
+
+
+def write_whole(path: str | os.PathLike, content: bytes | str):
+    """Writes a file under a temporary name, then renames it, so that no reader sees half of it.
+
+    Args:
+        path: The file; its folder is made if need be.
+        content: Bytes, or text to write as UTF-8.
+
+    Raises:
+        OSError: If it cannot be written. An older file of that name is then as it was.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise
+
+
+def check_writable(folder: str | os.PathLike):
+    """Checks that files can be written below a folder that may not exist yet, and leaves nothing.
+
+    Raises:
+        OSError: If they cannot.
+    """
+    folder = Path(folder)
+    existing = folder
+    while not existing.exists():
+        existing = existing.parent
+    try:
+        if not existing.is_dir():
+            raise NotADirectoryError(f"{existing} is not a folder")
+        with tempfile.TemporaryFile(dir=existing):
+            pass
+    except OSError as error:
+        raise OSError(
+            f"Cannot write into the folder {str(folder)!r}: {error}. Choose a folder that exists "
+            "or can be made, and that you may write to."
+        ) from None
+
+
+class Guard:
+    """Turns the failures of a callback into one warning, so that training goes on.
+
+    Args:
+        owner: Who is warned about.
+    """
+
+    def __init__(self, owner: str):
+        self.owner = owner
+        self.warned = False
+
+    @contextlib.contextmanager
+    def __call__(self, action: str):
+        """Runs what is inside; if that fails, warns the first time that `action` failed."""
+        try:
+            yield
+        except Exception as error:
+            if not self.warned:
+                self.warned = True
+                warnings.warn(
+                    f"{self.owner} could not {action}, and training goes on without: "
+                    f"{type(error).__name__}: {error}. Further failures are not reported.",
+                    stacklevel=3,
+                )
