@@ -34,7 +34,8 @@ class ImageCheck:
     """Checks images as they are given to `fit` and `evaluate`.
 
     Arrays are checked whole before anything runs. Of a `tf.data.Dataset` the type and shape are,
-    and its values batch by batch, inside the pipeline. So are a generator's.
+    and its values batch by batch, inside the pipeline. So are a generator's. Of a `PyDataset`,
+    which may prepare its batches in other processes, the first batch is checked.
 
     Args:
         event_shape: Shape of one image, or `None` to leave the shape unchecked.
@@ -63,10 +64,14 @@ class ImageCheck:
         if isinstance(data, types.GeneratorType):
             return self._check_generator(data)
         if isinstance(data, keras.utils.PyDataset):
-            if len(data):
+            if data.num_batches is None or data.num_batches > 0:
                 self._check_array(_images(data[0]))
             return data
         images = _images(data)
+        if isinstance(images, dict):
+            raise ValueError(
+                f"Images must be one array, not a dict of several. Received: keys {sorted(images)}"
+            )
         if images is not None and hasattr(images, "shape"):
             self._check_array(images)
         return data
@@ -86,6 +91,8 @@ class ImageCheck:
             ) from None
 
     def _check_array(self, images):
+        if not hasattr(images, "dtype"):
+            images = np.asarray(images)  # A data frame, for one.
         _check_dtype(keras.backend.standardize_dtype(images.dtype))
         self._check_shape(images.shape)
         images = np.asarray(images)
@@ -127,7 +134,9 @@ class ImageCheck:
 
     def _check_in_graph(self, *element):
         data = element[0] if len(element) == 1 else element
-        images = _images(data)
+        images = tf.cast(_images(data), tf.float32)
+        if self.event_shape is not None:
+            images = tf.ensure_shape(images, (None, *self.event_shape))
         # Comparisons with NaN are false, so one expression covers it.
         fits = tf.reduce_all((images >= self.lower) & (images <= self.upper))
         if math.isinf(self.upper):
@@ -138,7 +147,7 @@ class ImageCheck:
     def _check_generator(self, generator):
         def check(batch):
             self._check_array(np.asarray(_images(batch)))
-            return batch
+            return batch if isinstance(batch, tuple) else (batch,)
 
         # The first batch is drawn here, so that a mistake shows before training begins.
         first = next(generator, None)

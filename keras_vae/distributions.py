@@ -31,6 +31,26 @@ def diagonal_normal(loc: tf.Tensor, scale: tf.Tensor) -> tfd.Distribution:
     )
 
 
+def standard_normal(shape, seed: tf.Tensor) -> tf.Tensor:
+    """Draws from N(0, 1) by Box and Muller's method: a function of the seed alone.
+
+    TensorFlow's own normal generator turns the same random bits into other numbers under XLA.
+
+    Args:
+        shape: Of the result, integers or scalar tensors.
+        seed: int32 `[2]`.
+
+    Returns:
+        float32 of that shape.
+    """
+    bits = tf.random.stateless_uniform(
+        [2, *shape], seed, minval=None, maxval=None, dtype=tf.uint32, alg="philox"
+    )
+    # The upper 24 bits, which a float32 holds exactly; half a unit keeps the logarithm from 0.
+    uniform = (tf.cast(bits // 256, tf.float32) + 0.5) * 2.0**-24
+    return tf.sqrt(-2.0 * tf.math.log(uniform[0])) * tf.cos(2.0 * math.pi * uniform[1])
+
+
 def reparameterized_sample(posterior: tfd.Distribution, noise: tf.Tensor) -> tf.Tensor:
     """Computes z = loc + scale * noise (Kingma & Welling, 2014, section 2.4).
 
@@ -168,6 +188,11 @@ class Gaussian(Likelihood):
                 "Invalid value for argument `scale`. Expected a positive finite number. "
                 f"Received: scale={scale}"
             )
+        if learn_scale and scale < self.minimum_scale:
+            raise ValueError(
+                f"A learned `scale` must start at {self.minimum_scale} or above, where it is "
+                f"bounded. Received: scale={scale}"
+            )
         self.scale = float(scale)
         self.learn_scale = bool(learn_scale)
 
@@ -178,6 +203,7 @@ class Gaussian(Likelihood):
                 shape=(),
                 initializer=keras.initializers.Constant(math.log(self.scale)),
                 dtype="float32",
+                autocast=False,
                 name="log_scale",
             )
         self.built = True
@@ -209,20 +235,21 @@ PRIORS = {"standard_normal": StandardNormal}
 
 def get_likelihood(identifier) -> Likelihood:
     """The likelihood of that name, or the `Likelihood` itself."""
-    return _get(identifier, "likelihood", LIKELIHOODS)
+    return _get(identifier, "likelihood", LIKELIHOODS, isinstance(identifier, Likelihood))
 
 
 def get_prior(identifier) -> keras.layers.Layer:
     """The prior of that name, or the prior itself."""
-    return _get(identifier, "prior", PRIORS)
+    is_prior = hasattr(identifier, "distribution") and not isinstance(identifier, Likelihood)
+    return _get(identifier, "prior", PRIORS, is_prior and isinstance(identifier, keras.Layer))
 
 
-def _get(identifier, argument, known):
+def _get(identifier, argument, known, fits):
     if isinstance(identifier, str) and identifier in known:
         return known[identifier]()
-    if isinstance(identifier, keras.layers.Layer) and hasattr(identifier, "distribution"):
+    if fits:
         return identifier
     raise ValueError(
-        f"Invalid value for argument `{argument}`. Expected one of {sorted(known)} or a layer "
-        f"with a `distribution` method. Received: {argument}={identifier!r}"
+        f"Invalid value for argument `{argument}`. Expected one of {sorted(known)} or a {argument} "
+        f"layer with a `distribution` method. Received: {argument}={identifier!r}"
     )

@@ -13,19 +13,26 @@ class ELBOTracker(keras.metrics.Metric):
     saw available to callbacks even when `steps_per_execution` runs many steps in one call.
 
     Args:
-        names: Names of the numbers, in order.
         history_length: Int. How many steps are remembered. Defaults to `1024`.
     """
 
-    def __init__(self, names, history_length: int = 1024, name: str = "elbo_tracker"):
+    def __init__(self, history_length: int = 1024, name: str = "elbo_tracker"):
         super().__init__(name=name, dtype="float32")
-        self.names = tuple(names)
         self.history_length = history_length
-        self.total = self.add_variable((len(self.names),), "zeros", name="total")
-        self.count = self.add_variable((len(self.names),), "zeros", name="count")
-        self.history = self.add_variable(
-            (history_length, len(self.names) + 1), "zeros", name="history"
-        )
+        self.names = ()
+        self.built = False
+
+    def build(self, names):
+        """Makes room for numbers of these names, in this order."""
+        names = tuple(names)
+        if names != self.names:
+            self.names = names
+            self.total = self.add_variable((len(names),), "zeros", name="total")
+            self.count = self.add_variable((len(names),), "zeros", name="count")
+            self.history = self.add_variable(
+                (self.history_length, len(names) + 1), "zeros", name="history"
+            )
+        self.built = True
 
     def update_state(self, values: dict, step=None):
         """Adds one batch.
@@ -35,7 +42,8 @@ class ELBOTracker(keras.metrics.Metric):
             step: Int scalar, how many steps went before this one; `None` outside training, where
                 the history is left alone.
         """
-        pairs = [values[name] for name in self.names]
+        nothing = (0.0, 0.0)
+        pairs = [values.get(name, nothing) for name in self.names]
         row = tf.stack([tf.cast(mean, tf.float32) for mean, _ in pairs])
         weight = tf.stack([tf.cast(weight, tf.float32) for _, weight in pairs])
         self.total.assign_add(row * weight)
@@ -50,6 +58,8 @@ class ELBOTracker(keras.metrics.Metric):
 
     def step_logs(self, step: int) -> dict | None:
         """The values of one training step, counted from 1; `None` if it is not remembered."""
+        if not self.names or step < 1:
+            return None
         *row, recorded = self.history.numpy()[(step - 1) % self.history_length]
         if recorded != np.float32(step):
             return None
@@ -57,14 +67,17 @@ class ELBOTracker(keras.metrics.Metric):
 
     def result(self) -> dict:
         """The means since the last reset, as `{name: scalar}`."""
+        if not self.names:
+            return {}
         means = tf.math.divide_no_nan(self.total, self.count)
         return dict(zip(self.names, tf.unstack(means), strict=True))
 
     def num_examples(self):
         """How many examples were counted since the last reset, an int32 scalar."""
-        return tf.cast(self.count[0], tf.int32)
+        return tf.cast(self.count[0], tf.int32) if self.names else 0
 
     def reset_state(self):
         """Forgets the means; the history of steps stays."""
-        self.total.assign(tf.zeros_like(self.total))
-        self.count.assign(tf.zeros_like(self.count))
+        if self.names:
+            self.total.assign(tf.zeros_like(self.total))
+            self.count.assign(tf.zeros_like(self.count))

@@ -6,7 +6,8 @@ losses or sampling. The outputs are float32 under any dtype policy.
 """
 
 import math
-from collections.abc import Sequence
+import numbers
+from collections.abc import Iterable, Sequence
 
 import keras
 from keras import layers, ops
@@ -211,6 +212,7 @@ def conv_decoder(
     filters = _sizes(filters, "filters")
     smallest = (*_halved(output_shape, len(filters)), filters[0])
     inputs = layers.Input((_size(latent_dim, "latent_dim"),), name="code")
+    hidden_sizes = _sizes(hidden_sizes, "hidden_sizes")
     features = _hidden_layers(inputs, (*hidden_sizes, math.prod(smallest)), activation)
     features = layers.Reshape(smallest)(features)
     for index, count in enumerate(filters):
@@ -247,6 +249,8 @@ def _posterior_parameters(features, latent_dim, scale):
 
 
 def _halved(shape, times):
+    if times == 0:
+        raise ValueError("`filters` must name at least one convolution. Received: filters=()")
     if len(shape) != 3 or any(side % 2**times for side in shape[:2]):
         raise ValueError(
             f"{times} convolutions of stride 2 need images [height, width, channels] whose height "
@@ -257,11 +261,16 @@ def _halved(shape, times):
 
 
 def _sizes(values, argument):
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise ValueError(
+            f"Invalid value for argument `{argument}`. Expected a sequence of positive integers. "
+            f"Received: {values!r}"
+        )
     return tuple(_size(value, argument) for value in values)
 
 
 def _size(value, argument):
-    if isinstance(value, bool) or int(value) != value or value < 1:
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < 1:
         raise ValueError(
             f"Invalid value for argument `{argument}`. Expected positive integers. "
             f"Received: {value!r}"

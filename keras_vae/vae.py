@@ -1,6 +1,5 @@
 """The variational autoencoder as a Keras model."""
 
-import contextlib
 import functools
 import inspect
 import math
@@ -8,18 +7,21 @@ import random
 from collections.abc import Mapping
 
 import keras
+import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from keras_vae import data_checks
+from keras_vae import data_checks, presets
 from keras_vae.distributions import (
     diagonal_normal,
     get_likelihood,
     get_prior,
     kl_per_dimension,
     reparameterized_sample,
+    standard_normal,
 )
 from keras_vae.elbo_tracker import ELBOTracker
+from keras_vae.export import export_saved_model
 
 REDUCTIONS = ("sum", "mean")
 
@@ -93,10 +95,21 @@ class VAE(keras.Model):
         # Images reach the likelihood in float32 whatever the dtype policy; the networks, which
         # have policies of their own, cast what they are given.
         super().__init__(autocast=False, **kwargs)
+        for argument, network in (("encoder", encoder), ("decoder", decoder)):
+            if not isinstance(network, keras.layers.Layer):
+                raise ValueError(
+                    f"Invalid value for argument `{argument}`. Expected a Keras model. "
+                    f"Received: {argument}={network!r}"
+                )
         if reduction not in REDUCTIONS:
             raise ValueError(
                 "Invalid value for argument `reduction`. Expected one of "
                 f"{list(REDUCTIONS)}. Received: reduction={reduction!r}"
+            )
+        if seed is not None and not 0 <= seed < 2**31:
+            raise ValueError(
+                "Invalid value for argument `seed`. Expected an integer from 0 to 2**31 - 1. "
+                f"Received: seed={seed}"
             )
         self.encoder = encoder
         self.decoder = decoder
@@ -109,6 +122,7 @@ class VAE(keras.Model):
             shape=(),
             initializer=keras.initializers.Constant(self._initial_beta),
             dtype="float32",
+            autocast=False,
             trainable=False,
             name="beta",
         )
@@ -116,7 +130,7 @@ class VAE(keras.Model):
         self._seed_generator = keras.random.SeedGenerator(self.seed)
         self.latent_dim = None
         self._event_shape = None
-        self._elbo_tracker = None
+        self._elbo_tracker = ELBOTracker()
         encoder_input = getattr(encoder, "input_shape", None) if encoder.built else None
         if isinstance(encoder_input, tuple):
             self.build(encoder_input)
@@ -165,14 +179,6 @@ class VAE(keras.Model):
                 part.build((None, *shape))
         self.latent_dim = latent_dim
         self._event_shape = event_shape
-        # A symbolic pass finds the names of the terms that a family member adds.
-        _, terms = self.compute_output_spec(
-            keras.KerasTensor((None, *event_shape)), training=True, return_terms=True
-        )
-        names = ["loss", "reconstruction_loss", "kl_loss", "elbo", "beta", *terms["divergence"]]
-        if self.losses:
-            names.append("regularization_loss")
-        self._elbo_tracker = ELBOTracker(dict.fromkeys(names))
         self.built = True
 
     # The model -----------------------------------------------------------------------------
@@ -186,7 +192,7 @@ class VAE(keras.Model):
         Returns:
             A distribution of batch shape `[batch]` and event shape `[latent]`.
         """
-        parameters = self.encoder(x)
+        parameters = self.encoder(data_checks.floating(x))
         return diagonal_normal(parameters["loc"], parameters["scale"])
 
     def decode(self, z) -> tfd.Distribution:
@@ -277,9 +283,7 @@ class VAE(keras.Model):
         Returns:
             `[n, latent]`, float32. Deterministic.
         """
-        return _in_batches(
-            lambda batch: self.encode(data_checks.floating(batch)).mean(), x, batch_size
-        )
+        return _in_batches(lambda batch: self.encode(batch).mean(), x, batch_size)
 
     def sample(self, n: int, seed: int | None = None, batch_size: int = 1024) -> tf.Tensor:
         """New images: the mean of p(x|z) at samples of the prior.
@@ -293,8 +297,12 @@ class VAE(keras.Model):
             `[n, *event]`, float32.
         """
         self._check_built("sample")
+        if n < 1:
+            raise ValueError(
+                f"Invalid value for argument `n`. Expected a positive integer. Received: n={n}"
+            )
         seed = random.randrange(2**31) if seed is None else seed
-        z = self.prior.distribution(self.latent_dim).sample(n, seed=_stateless_seed(seed, 0))
+        z = self.prior.distribution(self.latent_dim).sample(n, seed=tf.constant([seed, 0]))
         return _in_batches(lambda batch: self.decode(batch).mean(), z, batch_size)
 
     # Training ------------------------------------------------------------------------------
@@ -307,9 +315,14 @@ class VAE(keras.Model):
             loss, reconstruction, logged = self._score(x, sample_weight, training=True)
             scaled_loss = self.optimizer.scale_loss(loss)
         weights = self.trainable_weights
-        self.optimizer.apply_gradients(
-            zip(tape.gradient(scaled_loss, weights), weights, strict=True)
-        )
+        gradients = tape.gradient(scaled_loss, weights)
+        # Before the control dependencies, under which XLA cannot create variables.
+        if not self.optimizer.built:
+            self.optimizer.build(weights)
+        # A batch that the data pipeline refuses must not count as a step.
+        with tf.control_dependencies([scaled_loss]):
+            if weights:
+                self.optimizer.apply_gradients(zip(gradients, weights, strict=True))
         self._elbo_tracker.update_state(logged, step=step)
         return self.compute_metrics(x, x, reconstruction, sample_weight)
 
@@ -320,17 +333,20 @@ class VAE(keras.Model):
         self._elbo_tracker.update_state(logged)
         return self.compute_metrics(x, x, reconstruction, sample_weight)
 
+    def compute_metrics(self, x, y, y_pred, sample_weight=None) -> dict:
+        """Scores reconstructions against the images, whatever labels came with them."""
+        return super().compute_metrics(x, x, y_pred, sample_weight)
+
     def step_logs(self, step: int) -> dict | None:
         """What one recent training step saw: its own batch's values, not running means.
 
         Args:
-            step: Int, counted from 1 as `optimizer.iterations` is after the step.
+            step: Int. Number of the batch, counted from 1 since the optimizer's first.
 
         Returns:
             `{name: float}` with the names of the logs, or `None` for a step that is no longer, or
             not yet, remembered. The last 1024 are.
         """
-        self._check_built("step_logs")
         return self._elbo_tracker.step_logs(step)
 
     def _score(self, x, sample_weight, training):
@@ -342,12 +358,15 @@ class VAE(keras.Model):
             )
         # Entering `call` clears the losses of the step before.
         reconstruction, terms = self(x, training=training, return_terms=True)
+        self._find_terms()
         regularization = self.losses
         batch_size = tf.shape(reconstruction)[0]
         weights = data_checks.example_weights(sample_weight, batch_size)
 
         def batch_mean(nats, divisor):
-            return tf.reduce_mean(weights * nats) / divisor
+            # A replica may go empty-handed when the last batch is smaller.
+            total = tf.reduce_sum(weights * nats)
+            return total / tf.cast(tf.maximum(batch_size, 1), tf.float32) / divisor
 
         mean = self.reduction == "mean"
         pixels, latents = (math.prod(self.event_shape), self.latent_dim) if mean else (1, 1)
@@ -362,10 +381,17 @@ class VAE(keras.Model):
             self.add_loss(weight * logged[name])
         if regularization:
             logged["regularization_loss"] = tf.add_n(regularization)
+            # Activity regularisers do not show in a symbolic pass.
+            self._elbo_tracker.build(dict.fromkeys([*self._elbo_tracker.names, *logged]))
         loss = self.compute_loss(x, x, reconstruction, sample_weight, training=training)
         # Keras divides what `add_loss` adds by the number of replicas; logs show the whole.
         logged["loss"] = loss * tf.distribute.get_strategy().num_replicas_in_sync
         logged = {name: (value, batch_size) for name, value in logged.items()}
+        # Weighted by the KL, the epoch's beta times the epoch's KL is the mean of their products,
+        # also while a schedule moves beta.
+        beta, _ = logged["beta"]
+        kl, _ = logged["kl_loss"]
+        logged["beta"] = (beta, tf.cast(batch_size, tf.float32) * (tf.abs(kl) + 1e-12))
         total_weight = tf.reduce_sum(weights)
         elbo = -tf.reduce_sum(weights * (terms["reconstruction"] + terms["kl"]))
         logged["elbo"] = (tf.math.divide_no_nan(elbo, total_weight), total_weight)
@@ -379,25 +405,45 @@ class VAE(keras.Model):
         optimizer = getattr(self.optimizer, "inner_optimizer", self.optimizer)
         return tf.cast(optimizer._iterations, tf.int32)
 
+    def _find_terms(self):
+        """Learns the names of what is logged, by a symbolic pass through `divergence`."""
+        if not self.built or self._elbo_tracker.built:
+            return
+        image = keras.KerasTensor((None, *self.event_shape))
+        _, terms = self.compute_output_spec(image, training=True, return_terms=True)
+        names = ["loss", "reconstruction_loss", "kl_loss", "elbo", "beta", *terms["divergence"]]
+        if self.losses:
+            names.append("regularization_loss")
+        with self.distribute_strategy.scope():
+            self._elbo_tracker.build(dict.fromkeys(names))
+
+    def make_train_function(self, force: bool = False):
+        """Makes the function that a step of `fit` calls, after learning what there is to log."""
+        if self.train_function is None or force:
+            self._elbo_tracker.built = False
+        self._find_terms()
+        return super().make_train_function(force)
+
+    def make_test_function(self, force: bool = False):
+        """Makes the function that a step of `evaluate` calls, after learning what to log."""
+        self._find_terms()
+        return super().make_test_function(force)
+
     def _noise(self, batch_size, training):
         """The standard normal noise of this step, `[batch_size, latent]`."""
+        replica = tf.distribute.get_replica_context()
+        replicas = replica.num_replicas_in_sync if replica is not None else 1
         if not training:
-            # Evaluation resets its metrics first: the count tells the batches of one apart.
-            seed = _stateless_seed(self.seed, self._elbo_tracker.num_examples(), stream=1)
-        elif self.built and self.optimizer is not None:
-            seed = _stateless_seed(self.seed, self._steps_taken())
+            # Evaluation resets its metrics first: the count tells the batches of one apart. Being
+            # negative, it meets no training step.
+            seed = tf.stack([self.seed, -1 - replicas * self._elbo_tracker.num_examples()])
+        elif getattr(self, "optimizer", None) is not None:
+            seed = tf.stack([self.seed, self._steps_taken()])
         else:
             seed = tf.cast(self._seed_generator.next(), tf.int32)
         # Drawn for the global batch, of which each replica takes its part: so the noise of an
         # example does not depend on how many replicas share the work.
-        replica = tf.distribute.get_replica_context()
-        replicas = replica.num_replicas_in_sync if replica is not None else 1
-        noise = tf.random.stateless_normal(
-            # With the algorithm left to TensorFlow, XLA would draw other numbers.
-            [replicas * batch_size, self.latent_dim],
-            seed,
-            alg="philox",
-        )
+        noise = standard_normal([replicas * batch_size, self.latent_dim], seed)
         if replicas == 1:
             return noise
         start = replica.replica_id_in_sync_group * batch_size
@@ -406,31 +452,47 @@ class VAE(keras.Model):
     @functools.wraps(keras.Model.fit)
     def fit(self, *args, **kwargs):
         """Checks the data, then trains as `keras.Model.fit` does."""
-        bound = inspect.signature(keras.Model.fit).bind(self, *args, **kwargs)
-        with self._checked_data(bound.arguments, "x", "validation_data"):
-            return super().fit(*bound.args[1:], **bound.kwargs)
+        return self._with_checks(super().fit, keras.Model.fit, args, kwargs)
 
     @functools.wraps(keras.Model.evaluate)
     def evaluate(self, *args, **kwargs):
         """Checks the data, then evaluates as `keras.Model.evaluate` does."""
-        bound = inspect.signature(keras.Model.evaluate).bind(self, *args, **kwargs)
-        with self._checked_data(bound.arguments, "x"):
-            return super().evaluate(*bound.args[1:], **bound.kwargs)
+        return self._with_checks(super().evaluate, keras.Model.evaluate, args, kwargs)
 
-    @contextlib.contextmanager
-    def _checked_data(self, arguments, *names):
-        """Replaces the data among the arguments by itself with checks, for what runs inside."""
+    @functools.wraps(keras.Model.train_on_batch)
+    def train_on_batch(self, *args, **kwargs):
+        """Checks the batch, then trains on it as `keras.Model.train_on_batch` does."""
+        return self._with_checks(super().train_on_batch, keras.Model.train_on_batch, args, kwargs)
+
+    @functools.wraps(keras.Model.test_on_batch)
+    def test_on_batch(self, *args, **kwargs):
+        """Checks the batch, then tests on it as `keras.Model.test_on_batch` does."""
+        return self._with_checks(super().test_on_batch, keras.Model.test_on_batch, args, kwargs)
+
+    def _with_checks(self, method, signature_of, args, kwargs):
+        """Calls a method of Keras with its data replaced by the same data with checks."""
+        bound = inspect.signature(signature_of).bind(self, *args, **kwargs)
+        arguments = bound.arguments
         check = data_checks.ImageCheck(
             self.event_shape, self.likelihood.lower, self.likelihood.upper
         )
-        for name in names:
-            if arguments.get(name) is not None:
+        cached = arguments.get("kwargs", {}).get("_use_cached_eval_dataset")
+        if arguments.get("x") is None and not cached:
+            raise ValueError(f"`{signature_of.__name__}` needs images. Received: x=None")
+        for name in ("x", "validation_data"):
+            # What `fit` has cached for validation was checked there.
+            if arguments.get(name) is not None and not cached:
                 arguments[name] = check.wrap(arguments[name])
-        if "validation_data" in names and isinstance(arguments.get("x"), tf.data.Dataset):
+        if arguments.get("sample_weight") is not None and arguments.get("y") is None:
+            # Keras drops the weights of data without targets.
+            arguments["y"] = np.zeros(len(arguments["x"]), np.float32)
+        if "shuffle" in inspect.signature(signature_of).parameters and isinstance(
+            arguments["x"], tf.data.Dataset
+        ):
             # Keras warns of its own default here: data sets shuffle themselves.
             arguments.setdefault("shuffle", False)
         with check.errors_made_clear():
-            yield
+            return method(*bound.args[1:], **bound.kwargs)
 
     def _check_built(self, method):
         if not self.built:
@@ -440,6 +502,25 @@ class VAE(keras.Model):
             )
 
     # Saving --------------------------------------------------------------------------------
+
+    def export(self, filepath, format: str = "tf_saved_model", verbose: bool = True, **kwargs):
+        """Exports the model for inference.
+
+        A TensorFlow SavedModel gets the signatures `reconstruct` (the default), `encode`, `decode`
+        and `sample`, and serves without this package; any other format gets what
+        `keras.Model.export` writes. Both are deterministic.
+
+        Args:
+            filepath: Where to.
+            format: As `keras.Model.export` takes it. Defaults to `"tf_saved_model"`.
+            verbose: Bool. Whether to print the signatures. Defaults to `True`.
+            **kwargs: For other formats, passed on.
+        """
+        self._check_built("export")
+        if format == "tf_saved_model":
+            export_saved_model(self, filepath, verbose)
+        else:
+            super().export(filepath, format=format, verbose=verbose, **kwargs)
 
     def get_config(self) -> dict:
         """The constructor's arguments, the networks serialised; beta as it was at the start."""
@@ -455,6 +536,37 @@ class VAE(keras.Model):
         }
 
     @classmethod
+    def from_preset(cls, preset: str):
+        """Loads a trained model.
+
+        Args:
+            preset: A name from `keras_vae.presets.names()`, or a folder that `save_to_preset`
+                wrote.
+
+        Returns:
+            The model, compiled with Adam at a learning rate of 0.001: ready to `fit`.
+
+        Raises:
+            ValueError: If there is no such preset, it is damaged or altered, or it is no `cls`.
+        """
+        model = presets.load(preset)
+        if not isinstance(model, cls):
+            raise ValueError(
+                f"Preset {preset!s} is a {type(model).__name__}. Expected: a {cls.__name__}. Load "
+                f"it with `{type(model).__name__}.from_preset`."
+            )
+        return model
+
+    def save_to_preset(self, directory, **details):
+        """Saves the model, without its optimizer's state, with a card that describes it.
+
+        Args:
+            directory: The preset's folder, made if need be; its name is the preset's name.
+            **details: What else the card should say, such as `description` or `figures`.
+        """
+        presets.save(self, directory, **details)
+
+    @classmethod
     def from_config(cls, config: dict, custom_objects: dict | None = None):
         """The model that `get_config` describes, untrained."""
         config = {
@@ -467,7 +579,10 @@ class VAE(keras.Model):
 
 
 def _checked_beta(beta):
-    value = float(beta)
+    try:
+        value = float(beta)
+    except (TypeError, ValueError):
+        value = math.nan
     if not (math.isfinite(value) and value >= 0):
         raise ValueError(
             f"Invalid value for `beta`. Expected a finite number of at least 0. Received: {beta}"
@@ -482,17 +597,13 @@ def _latent_dim(parameters):
         if isinstance(parameters, Mapping)
         else {}
     )
-    if not {"loc", "scale"} <= shapes.keys() or len(set(shapes.values())) != 1:
+    fits = {"loc", "scale"} <= shapes.keys() and len(set(shapes.values())) == 1
+    if not fits or len(shapes["loc"]) != 2:
         raise ValueError(
             "`encoder` must return a dict of `loc` and `scale`, both of shape [batch, latent]. "
             f"Received: {keras.tree.map_structure(lambda p: tuple(p.shape), parameters)}"
         )
     return shapes["loc"][-1]
-
-
-def _stateless_seed(seed, step, stream=0):
-    """A seed for TFP's stateless samplers; streams of one seed do not meet."""
-    return tf.stack([tf.constant((2 * seed + stream) % 2**31, tf.int32), tf.cast(step, tf.int32)])
 
 
 def _in_batches(function, x, batch_size):

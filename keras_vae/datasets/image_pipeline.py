@@ -1,5 +1,7 @@
 """`load`: any TFDS image set as batches for `fit`."""
 
+import itertools
+import numbers
 import os
 from collections.abc import Sequence
 
@@ -28,8 +30,9 @@ def load(
     """Loads an image set as float32 images in [0, 1].
 
     A set that fits into `memory_limit` as bytes is decoded once and gathered from memory by whole
-    batches; a larger one streams from disk. Both are shuffled anew every epoch, in an order that
-    is a function of `(seed, epoch)`.
+    batches, shuffled anew every epoch in an order that is a function of `(seed, epoch)`: an epoch
+    is one iteration over the returned object. A larger one streams from disk through a shuffle
+    buffer of 10,000 images, whose order also depends on TensorFlow's global seed.
 
     Args:
         name: TFDS name such as `"mnist"`, `"fashion_mnist"` or `"cifar10"`; or `"typeset_digits"`,
@@ -62,10 +65,21 @@ def load(
             "Invalid value for argument `binarize`. Expected one of "
             f"{list(BINARIZATIONS)}. Received: binarize={binarize!r}"
         )
-    if int(batch_size) != batch_size or batch_size < 1:
+    if not isinstance(batch_size, numbers.Integral) or batch_size < 1:
         raise ValueError(
             "Invalid value for argument `batch_size`. Expected a positive integer. "
             f"Received: batch_size={batch_size}"
+        )
+    if not isinstance(seed, numbers.Integral) or not 0 <= seed < 2**31:
+        raise ValueError(
+            "Invalid value for argument `seed`. Expected an integer from 0 to 2**31 - 1. "
+            f"Received: seed={seed!r}"
+        )
+    is_pair = isinstance(image_size, list | tuple) and len(image_size) == 2
+    if image_size is not None and not (is_pair and min(image_size) > 0):
+        raise ValueError(
+            "Invalid value for argument `image_size`. Expected (height, width), both positive. "
+            f"Received: image_size={image_size}"
         )
     builder = prepared_builder(name, data_dir, download)
     splits = (split,) if isinstance(split, str) else tuple(split)
@@ -119,6 +133,11 @@ class _Split:
             source = self._from_disk(batch_size, shuffle, binarize, drop_remainder, seed)
         whole, rest = divmod(self.num_examples, batch_size)
         count = whole + (rest > 0 and not drop_remainder)
+        if not count:
+            raise ValueError(
+                f"Split {self.split!r} of {self.builder.name!r} has {self.num_examples} images, "
+                f"too few for a batch of {batch_size} with `drop_remainder`."
+            )
         source = source.apply(tf.data.experimental.assert_cardinality(count))
         return source.prefetch(tf.data.AUTOTUNE)
 
@@ -129,15 +148,15 @@ class _Split:
         # Held as bytes, a quarter of the memory, and scaled batch by batch.
         images = tf.constant(images)
         labels = tf.constant(labels) if self.with_labels else None
+        batches_an_epoch = -(-self.num_examples // batch_size)
 
-        def epoch(epoch_seed):
-            epoch_seed = tf.cast(epoch_seed, tf.int32)
+        def epoch(number):
             order = tf.range(self.num_examples, dtype=tf.int32)
             if shuffle:
-                order = tf.random.experimental.stateless_shuffle(order, [seed, epoch_seed])
+                order = tf.random.experimental.stateless_shuffle(order, [seed, number])
             batches = tf.data.Dataset.from_tensor_slices(order).batch(batch_size, drop_remainder)
             return batches.enumerate().map(
-                lambda index, rows: gather(rows, [epoch_seed, tf.cast(index, tf.int32)]),
+                lambda index, rows: gather(rows, [seed, number * batches_an_epoch + index]),
                 num_parallel_calls=tf.data.AUTOTUNE,
             )
 
@@ -147,29 +166,28 @@ class _Split:
                 batch = _bernoulli(batch, noise_seed)
             return (batch, tf.gather(labels, rows)) if self.with_labels else batch
 
-        # One random number an epoch, the same in every run from the same seed.
-        epoch_seeds = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True)
-        return epoch_seeds.take(1).flat_map(epoch)
+        return _epoch_number().flat_map(epoch)
 
     def _from_disk(self, batch_size, shuffle, binarize, drop_remainder, seed):
         examples = self._examples().enumerate()
         if shuffle:
             examples = examples.shuffle(10_000, seed=seed, reshuffle_each_iteration=True)
-        noise = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True)
 
-        def prepare(indexed, draw):
-            index, example = indexed
+        def prepare(number, index, example):
             image = _scaled(self._decode(example["image"]))
             if binarize == "fixed":
-                image = _bernoulli(image, tf.stack([seed, index]))
+                image = _bernoulli(image, [seed, index])
             elif binarize == "dynamic":
-                image = _bernoulli(image, tf.stack([seed, draw]))
+                image = _bernoulli(image, [seed, number * self.num_examples + index])
             return (image, example["label"]) if self.with_labels else image
 
-        examples = tf.data.Dataset.zip((examples, noise))
-        return examples.map(prepare, num_parallel_calls=tf.data.AUTOTUNE).batch(
-            batch_size, drop_remainder
-        )
+        def epoch(number):
+            return examples.map(
+                lambda index, example: prepare(number, index, example),
+                num_parallel_calls=tf.data.AUTOTUNE,
+            )
+
+        return _epoch_number().flat_map(epoch).batch(batch_size, drop_remainder)
 
     def _examples(self):
         import tensorflow_datasets as tfds
@@ -207,6 +225,14 @@ class _Split:
                 labels[start:stop] = batch["label"]
             start = stop
         return images, labels
+
+
+def _epoch_number():
+    """One int64, the number of times that the data set was iterated before, from 0."""
+    count = itertools.count()
+    return tf.data.Dataset.from_generator(
+        lambda: iter([next(count)]), output_signature=tf.TensorSpec((), tf.int64)
+    )
 
 
 def _scaled(image):

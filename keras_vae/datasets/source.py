@@ -36,6 +36,10 @@ def prepared_builder(name: str, data_dir: str | os.PathLike | None = None, downl
     """
     import tensorflow_datasets as tfds
 
+    if not isinstance(name, str):
+        raise ValueError(
+            f"Invalid value for argument `name`. Expected a string. Received: name={name!r}"
+        )
     if name.split(":")[0].split("/")[0] == EMBEDDED:
         # Importing the module registers the builder with TFDS.
         importlib.import_module("keras_vae.datasets.typeset_digits")
@@ -46,7 +50,10 @@ def prepared_builder(name: str, data_dir: str | os.PathLike | None = None, downl
             "TensorFlow Datasets, such as 'mnist', 'fashion_mnist' or 'cifar10'. "
             f"Received: name={name!r}." + (f" Did you mean {' or '.join(close)}?" if close else "")
         )
-    builder = tfds.builder(name, data_dir=data_dir)
+    try:
+        builder = tfds.builder(name, data_dir=data_dir)
+    except AssertionError as error:
+        raise ValueError(f"Data set {name!r} has no such version: {error}") from None
     features = builder.info.features
     if "image" not in features or not isinstance(features["image"], tfds.features.Image):
         raise ValueError(

@@ -1,0 +1,111 @@
+"""Measures a trained VAE on held-out images: ELBO, log-likelihood, active units, reconstructions.
+
+MODEL is the name of a preset (see `python -m keras_vae`), the folder of one, or a .keras file. All
+figures are in nats an image unless they say otherwise; after the +- stands the standard error of
+the mean over the images.
+"""
+
+import argparse
+import json
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import keras
+
+import keras_vae
+from keras_vae import evaluation
+
+
+def main():
+    """Parses the command line, and says in one line what is wrong with it."""
+    parser = _parser()
+    options = parser.parse_args()
+    try:
+        settings, model = _model_and_settings(options)
+        figures = measure(model, progress=not options.quiet, **settings)
+    except (ValueError, OSError, keras_vae.datasets.DatasetUnavailableError) as error:
+        parser.exit(2, f"{parser.prog}: error: {error}\n")
+    if options.json:
+        print(json.dumps(figures, indent=2))
+        return
+    print(f"{options.model} on {settings['dataset']}, {settings['split']}:")
+    for name, value in figures.items():
+        if name.endswith("_standard_error"):
+            continue
+        error = figures.get(f"{name}_standard_error")
+        shown = f"{value:.4f}" if isinstance(value, float) else str(value)
+        print(f"  {name:22} {shown}" + (f" +- {error:.4f}" if error is not None else ""))
+
+
+def measure(
+    model, dataset, split="test", binarize=None, num_samples=100, seed=0, progress=True
+) -> dict:
+    """All figures of a model on one split of a data set.
+
+    Args:
+        model: A built VAE.
+        dataset: Name of the data set.
+        split: TFDS split string to evaluate on.
+        binarize: `None` for grey pixels, or `"fixed"`: each pixel drawn once, by `seed`.
+        num_samples: Samples an image of the importance-weighted log-likelihood; 0 leaves it out.
+        seed: Of every sample that is drawn.
+        progress: Whether to show progress bars.
+
+    Returns:
+        `{name: figure}`.
+    """
+    load = {"batch_size": 1000, "binarize": binarize, "seed": seed, "shuffle": False}
+    images = keras_vae.datasets.load(dataset, split, **load)
+    figures = evaluation.evaluate_elbo(model, images, seed=seed, progress=progress)
+    if num_samples:
+        figures |= evaluation.log_likelihood(
+            model, images, num_samples, seed=seed, progress=progress
+        )
+    statistics = evaluation.latent_statistics(model, images, progress=progress)
+    figures["active_units"] = statistics["active_units"]
+    figures["kl_per_dimension"] = [round(kl, 4) for kl in statistics["kl_per_dimension"]]
+    figures |= evaluation.reconstruction_error(model, images, progress=progress)
+    try:
+        train, test = keras_vae.datasets.load(dataset, ("train", split), with_labels=True, **load)
+    except ValueError:
+        return figures  # There are no labels, or no training split, to probe with.
+    return figures | evaluation.linear_probe(model, train, test, seed=seed)
+
+
+def _model_and_settings(options):
+    given = {
+        name: value
+        for name in ("dataset", "split", "binarize", "num_samples", "seed")
+        if (value := getattr(options, name)) is not None
+    }
+    if options.model.endswith(".keras"):
+        if "dataset" not in given:
+            raise ValueError("A .keras file does not say what it is for. Pass --dataset.")
+        return {"split": "test", **given}, keras.saving.load_model(options.model)
+    evaluated = keras_vae.presets.card(options.model).get("evaluation", {})
+    return {"split": "test", **evaluated, **given}, keras_vae.VAE.from_preset(options.model)
+
+
+def _parser():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("model", help="a preset's name or folder, or a .keras file")
+    add("--dataset", help="TFDS name (what the preset's card says)")
+    add("--split", help="TFDS split string (test, or what the card says)")
+    add("--binarize", choices=["fixed"], help="draw each pixel once (what the card says)")
+    add(
+        "--num-samples",
+        type=int,
+        help="of the log-likelihood; 0 leaves it out (100, or the card's)",
+    )
+    add("--seed", type=int, help="(0)")
+    add("--json", action="store_true", help="print JSON")
+    add("--quiet", action="store_true", help="no progress bars")
+    return parser
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,264 @@
+"""What a trained VAE is worth on held-out images, in nats an image.
+
+Works on every member of the family and every likelihood: it asks the model for q(z|x), p(x|z) and
+the prior, and for nothing else. Results are plain dicts of floats; a `_standard_error` is that of
+the mean over the images, the standard deviation over them divided by the root of their number.
+"""
+
+import math
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_vae import data_checks
+
+_ROWS = 16_384
+
+
+def evaluate_elbo(model, dataset, seed: int = 0, progress: bool = True) -> dict[str, float]:
+    """The evidence lower bound and its two parts, with one sample of q(z|x) an image.
+
+    ELBO = E_q[log p(x|z)] - KL(q(z|x) || p(z)) (Kingma & Welling, 2014, equation 3).
+
+    Args:
+        model: A built `keras_vae.VAE`.
+        dataset: Images `[n, *event]`, or a data set of batches of them, with or without labels.
+        seed: Int. Of the samples of q(z|x). Defaults to `0`.
+        progress: Bool. Whether to show a progress bar. Defaults to `True`.
+
+    Returns:
+        `elbo`, `distortion` (-log p(x|z)) and `rate` (the KL), each in nats an image and with its
+        standard error, and `num_images`.
+
+    Raises:
+        ValueError: If there are no images, they do not fit the model, or a term is not finite.
+    """
+
+    @tf.function(reduce_retracing=True)
+    def terms(images, noise_seed):
+        posterior = model.encode(images)
+        z = posterior.sample(seed=noise_seed)
+        return -model.decode(z).log_prob(images), model.kl_divergence(posterior, z)
+
+    distortion, rate = _over_batches(terms, model, dataset, seed, progress)
+    return {
+        **_mean("elbo", -(distortion + rate)),
+        **_mean("distortion", distortion),
+        **_mean("rate", rate),
+        "num_images": len(rate),
+    }
+
+
+def log_likelihood(
+    model, dataset, num_samples: int = 5000, seed: int = 0, progress: bool = True
+) -> dict[str, float]:
+    """The importance-weighted estimate of log p(x), a lower bound that tightens with the samples.
+
+    log 1/K sum_k p(x|z_k) p(z_k) / q(z_k|x), with z_k from q(z|x) (Burda, Grosse & Salakhutdinov,
+    "Importance weighted autoencoders", 2016, equation 8). With K = 1 it is the sampled ELBO.
+
+    Memory does not grow with the images or with K: samples pass through the decoder 16,384 at a
+    time.
+
+    Args:
+        model: A built `keras_vae.VAE`.
+        dataset: Images `[n, *event]`, or a data set of batches of them, with or without labels.
+        num_samples: Int. K, at least 1; exactly that many are drawn. Defaults to `5000`.
+        seed: Int. Of the samples. Defaults to `0`.
+        progress: Bool. Whether to show a progress bar. Defaults to `True`.
+
+    Returns:
+        `log_likelihood` in nats an image with its standard error, `nll` (its negative),
+        `num_samples` and `num_images`.
+
+    Raises:
+        ValueError: If `num_samples` is less than 1, there are no images, they do not fit the model,
+            or the estimate is not finite.
+    """
+    if isinstance(num_samples, bool) or int(num_samples) != num_samples or num_samples < 1:
+        raise ValueError(
+            "Invalid value for argument `num_samples`. Expected a positive integer. "
+            f"Received: num_samples={num_samples}"
+        )
+    num_samples = int(num_samples)
+    prior = model.prior.distribution(model.latent_dim)
+
+    # XLA fuses what follows the decoder, so that images are not copied for every sample.
+    @tf.function(jit_compile=True)
+    def log_sum_of_weights(images, noise_seed, count):
+        posterior = model.encode(images)
+        z = posterior.sample(count, seed=noise_seed)
+        codes = tf.reshape(z, [-1, model.latent_dim])
+        repeats = [count, *[1] * len(model.event_shape)]
+        log_prob = model.decode(codes).log_prob(tf.tile(images, repeats))
+        log_weights = tf.reshape(log_prob, [count, -1]) + prior.log_prob(z) - posterior.log_prob(z)
+        return tf.reduce_logsumexp(log_weights, axis=0)
+
+    def estimate(images, noise_seed):
+        chunk = max(1, min(num_samples, _ROWS // len(images)))
+        total = None
+        for start in range(0, num_samples, chunk):
+            chunk_seed = tf.random.fold_in(noise_seed, start)
+            part = log_sum_of_weights(images, chunk_seed, min(chunk, num_samples - start))
+            total = part if total is None else tf.reduce_logsumexp([total, part], axis=0)
+        return (total - math.log(num_samples),)
+
+    (values,) = _over_batches(estimate, model, dataset, seed, progress, batch_size=64)
+    result = _mean("log_likelihood", values)
+    return {
+        **result,
+        "nll": -result["log_likelihood"],
+        "num_samples": num_samples,
+        "num_images": len(values),
+    }
+
+
+def latent_statistics(
+    model, dataset, threshold: float = 0.01, progress: bool = True
+) -> dict[str, object]:
+    """How much each latent is used.
+
+    A unit is active if the variance over the images of its posterior mean exceeds the threshold
+    (Burda et al., 2016, section 3.3).
+
+    Args:
+        model: A built `keras_vae.VAE`.
+        dataset: Images, or a data set of batches of them.
+        threshold: Float. Of the variance. Defaults to `0.01`.
+        progress: Bool. Whether to show a progress bar. Defaults to `True`.
+
+    Returns:
+        `active_units`, `kl_per_dimension` (nats, a list of floats), `variance_of_means` (a list of
+        floats) and `num_images`.
+    """
+
+    @tf.function(reduce_retracing=True)
+    def statistics(images, noise_seed):
+        del noise_seed  # Nothing here is random.
+        posterior = model.encode(images)
+        return model.kl_per_dimension(posterior), posterior.mean()
+
+    kl, means = _over_batches(statistics, model, dataset, 0, progress)
+    variance = means.var(axis=0)
+    return {
+        "active_units": int((variance > threshold).sum()),
+        "kl_per_dimension": kl.mean(axis=0).tolist(),
+        "variance_of_means": variance.tolist(),
+        "num_images": len(kl),
+    }
+
+
+def reconstruction_error(model, dataset, progress: bool = True) -> dict[str, float]:
+    """The mean squared error a pixel of deterministic reconstructions.
+
+    Args:
+        model: A built `keras_vae.VAE`.
+        dataset: Images, or a data set of batches of them.
+        progress: Bool. Whether to show a progress bar. Defaults to `True`.
+
+    Returns:
+        `mean_squared_error` with its standard error, and `num_images`.
+    """
+
+    @tf.function(reduce_retracing=True)
+    def error(images, noise_seed):
+        del noise_seed  # Nothing here is random.
+        squared = tf.math.squared_difference(images, model(images, training=False))
+        return (tf.reduce_mean(tf.reshape(squared, [len(images), -1]), axis=-1),)
+
+    (values,) = _over_batches(error, model, dataset, 0, progress)
+    return {**_mean("mean_squared_error", values), "num_images": len(values)}
+
+
+def linear_probe(model, train, test, epochs: int = 20, seed: int = 0) -> dict[str, float]:
+    """How well a linear classifier reads the labels off the posterior means.
+
+    Multinomial logistic regression on standardised codes, by Adam.
+
+    Args:
+        model: A built `keras_vae.VAE`.
+        train: Batches `(images, labels)` that the classifier is fitted to.
+        test: Batches `(images, labels)` that it is scored on.
+        epochs: Int. Passes over the training codes. Defaults to `20`.
+        seed: Int. Of the classifier's batches. Defaults to `0`.
+
+    Returns:
+        `probe_accuracy` in [0, 1], with its standard error.
+
+    Raises:
+        ValueError: If there are no labels.
+    """
+    codes, labels = _codes_and_labels(model, train)
+    test_codes, test_labels = _codes_and_labels(model, test)
+    mean, deviation = codes.mean(axis=0), codes.std(axis=0) + 1e-8
+    num_classes = int(max(labels.max(), test_labels.max())) + 1
+    probe = keras.Sequential(
+        [keras.layers.Input(codes.shape[1:]), keras.layers.Dense(num_classes, "softmax")]
+    )
+    # Zeros and a shuffle of our own leave Keras's random state as it was.
+    probe.set_weights([np.zeros_like(weight) for weight in probe.get_weights()])
+    probe.compile(keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy")
+    batches = tf.data.Dataset.from_tensor_slices(((codes - mean) / deviation, labels))
+    batches = batches.shuffle(len(codes), seed=seed).batch(256)
+    probe.fit(batches, epochs=epochs, verbose=0, shuffle=False)
+    predicted = probe.predict((test_codes - mean) / deviation, batch_size=4096, verbose=0)
+    return _mean("probe_accuracy", (predicted.argmax(axis=-1) == test_labels).astype(float))
+
+
+def _over_batches(function, model, dataset, seed, progress, batch_size=1000):
+    """Applies a function of images and a seed to all batches, and joins what it returns."""
+    bar = keras.utils.Progbar(_count(dataset, batch_size), unit_name="batch") if progress else None
+    results = []
+    for index, images in enumerate(_batches(model, dataset, batch_size)):
+        noise_seed = tf.constant([seed, index], tf.int32)
+        results.append([np.asarray(value) for value in function(images, noise_seed)])
+        if bar:
+            bar.update(index + 1)
+    if not results:
+        raise ValueError("There are no images to evaluate. Received: an empty data set")
+    joined = [np.concatenate(values) for values in zip(*results, strict=True)]
+    if not all(np.isfinite(values).all() for values in joined):
+        raise ValueError(
+            "A term of the bound is not finite on these images. The model has diverged, or the "
+            "images are not of the kind that it was trained on."
+        )
+    # Summed over many images in float64.
+    return [values.astype(np.float64) for values in joined]
+
+
+def _batches(model, dataset, batch_size):
+    """The images of a data set in batches, checked."""
+    check = data_checks.ImageCheck(
+        model.event_shape, model.likelihood.lower, model.likelihood.upper
+    )
+    if not isinstance(dataset, tf.data.Dataset):
+        check.wrap(dataset)
+        images = np.asarray(dataset, np.float32)
+        dataset = tf.data.Dataset.from_tensor_slices(images).batch(batch_size)
+    with check.errors_made_clear():
+        for element in check.wrap(dataset):
+            yield tf.cast(element[0] if isinstance(element, tuple) else element, tf.float32)
+
+
+def _count(dataset, batch_size):
+    if not isinstance(dataset, tf.data.Dataset):
+        return math.ceil(len(dataset) / batch_size)
+    count = int(dataset.cardinality())
+    return count if count > 0 else None
+
+
+def _codes_and_labels(model, dataset):
+    if not isinstance(dataset.element_spec, tuple):
+        raise ValueError(
+            "A linear probe needs batches of (images, labels). Received: images alone. Load the "
+            "data set with `with_labels=True`."
+        )
+    pairs = [(model.embed(images).numpy(), labels.numpy()) for images, labels in dataset]
+    codes, labels = zip(*pairs, strict=True)
+    return np.concatenate(codes), np.concatenate(labels)
+
+
+def _mean(name, values):
+    error = values.std() / math.sqrt(len(values))
+    return {name: float(values.mean()), f"{name}_standard_error": float(error)}

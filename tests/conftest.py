@@ -1,0 +1,76 @@
+"""Fixtures for the whole suite: tiny images, tiny models, fresh interpreters."""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+import keras_vae
+
+IMAGE_SHAPE = (4, 4, 1)
+
+
+@pytest.fixture(autouse=True)
+def fixed_seed():
+    keras.utils.set_random_seed(0)
+
+
+@pytest.fixture(scope="session")
+def images():
+    """Twenty grey images of 4x4 pixels; batches of eight leave a ragged last one of four."""
+    images = np.random.default_rng(0).random((20, *IMAGE_SHAPE), dtype=np.float32)
+    images.setflags(write=False)
+    return images
+
+
+@pytest.fixture
+def make_vae():
+    """Builds a tiny compiled VAE; two calls with the same arguments give the same weights."""
+
+    def make(
+        cls=keras_vae.VAE,
+        image_shape=IMAGE_SHAPE,
+        latent_dim=2,
+        optimizer=None,
+        eager=False,
+        **kwargs,
+    ):
+        compile_kwargs = kwargs.pop("compile_kwargs", {})
+        keras.utils.set_random_seed(1)
+        vae = cls(
+            encoder=keras_vae.networks.mlp_encoder(image_shape, latent_dim, hidden_sizes=[5]),
+            decoder=keras_vae.networks.mlp_decoder(image_shape, latent_dim, hidden_sizes=[5]),
+            **{"seed": 3, **kwargs},
+        )
+        vae.compile(
+            optimizer=optimizer or keras.optimizers.Adam(1e-2),
+            **{"run_eagerly": eager, "jit_compile": False, **compile_kwargs},
+        )
+        return vae
+
+    return make
+
+
+@pytest.fixture
+def run_python(tmp_path):
+    """Runs a program in a fresh interpreter, in a temporary folder; returns what it printed."""
+
+    def run(program, **environment):
+        finished = subprocess.run(
+            [sys.executable, "-c", program],
+            cwd=tmp_path,
+            env={**os.environ, **environment},
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert finished.returncode == 0, finished.stderr
+        return finished.stdout
+
+    return run

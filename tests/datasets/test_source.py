@@ -1,0 +1,95 @@
+"""Tests of finding a data set, and of failing soon and clearly where there is none."""
+
+import time
+
+import numpy as np
+import pytest
+import requests
+import tensorflow_datasets as tfds
+
+from keras_vae.datasets import DatasetUnavailableError, source, typeset_digits
+from keras_vae.datasets.source import prepared_builder
+
+
+class TwelveNumbers(tfds.core.GeneratorBasedBuilder):
+    """A data set without images."""
+
+    VERSION = tfds.core.Version("1.0.0")
+
+    def _info(self):
+        features = tfds.features.FeaturesDict({"number": np.int64})
+        return tfds.core.DatasetInfo(builder=self, features=features)
+
+    def _split_generators(self, dl_manager):
+        return {"train": ((i, {"number": i}) for i in range(12))}
+
+    def _generate_examples(self):
+        """Unused: the split carries its examples."""
+
+
+@pytest.fixture
+def no_network(monkeypatch):
+    asked = []
+
+    def get(url, timeout, **kwargs):
+        asked.append((url, timeout))
+        raise requests.ConnectionError("no route to host")
+
+    monkeypatch.setattr(requests, "get", get)
+    return asked
+
+
+def test_an_unprepared_set_without_network_fails_within_seconds(no_network, tmp_path):
+    start = time.monotonic()
+    with pytest.raises(DatasetUnavailableError) as raised:
+        prepared_builder("mnist", data_dir=tmp_path)
+    assert time.monotonic() - start < 10
+    message = str(raised.value)
+    for words in ("'mnist' is not prepared", str(tmp_path), "TFDS_DATA_DIR", "tfds build mnist"):
+        assert words in message
+    assert "cannot be downloaded (ConnectionError)" in message
+    ((url, timeout),) = no_network
+    assert url.startswith("http") and timeout <= 5
+    assert not any(tmp_path.rglob("*.tfrecord*"))
+
+
+def test_a_host_that_refuses_counts_as_unavailable(monkeypatch, tmp_path):
+    response = requests.Response()
+    response.status_code = 404
+    response.raw = None
+    monkeypatch.setattr(response, "close", lambda: None)
+    monkeypatch.setattr(requests, "get", lambda *args, **kwargs: response)
+    with pytest.raises(DatasetUnavailableError, match=r"cannot be downloaded \(HTTPError\)"):
+        prepared_builder("mnist", data_dir=tmp_path)
+
+
+def test_without_download_the_network_is_left_alone(no_network, tmp_path):
+    with pytest.raises(DatasetUnavailableError, match=r"`download` is False"):
+        prepared_builder("mnist", data_dir=tmp_path, download=False)
+    with pytest.raises(DatasetUnavailableError, match=r"`download` is False"):
+        prepared_builder("typeset_digits", data_dir=tmp_path, download=False)
+    assert no_network == []
+
+
+def test_the_embedded_set_prepares_itself_without_network(no_network, tmp_path, monkeypatch):
+    monkeypatch.setitem(typeset_digits.SPLITS, "train", 6)
+    monkeypatch.setitem(typeset_digits.SPLITS, "test", 4)
+    builder = prepared_builder("typeset_digits", data_dir=tmp_path)
+    assert builder.is_prepared() and builder.info.splits["train"].num_examples == 6
+    assert prepared_builder(source.EMBEDDED, data_dir=tmp_path, download=False).is_prepared()
+    assert no_network == []
+
+
+@pytest.mark.parametrize(
+    ("name", "suggestion"), [("mnst", "mnist"), ("cifar_10", "cifar10"), ("fashion-mnist", "fashi")]
+)
+def test_unknown_names_get_a_suggestion(no_network, tmp_path, name, suggestion):
+    with pytest.raises(ValueError, match=rf"Received: name='{name}'. Did you mean .*{suggestion}"):
+        prepared_builder(name, data_dir=tmp_path)
+    assert no_network == []
+
+
+def test_a_set_without_images_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"no feature `image`.*Received: features \['number'\]"):
+        prepared_builder("twelve_numbers", data_dir=tmp_path)
+    assert not any(tmp_path.iterdir())

@@ -1,0 +1,259 @@
+"""The estimators against a model whose likelihood is known in closed form."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import keras_vae
+from keras_vae import evaluation
+
+PIXELS, LATENTS, NOISE = 6, 2, 0.5
+
+
+class LinearGaussian:
+    """p(z) = N(0, I), p(x|z) = N(Wz + b, NOISE^2 I): everything about it is known exactly."""
+
+    def __init__(self, posterior_scale=1.0, posterior_shift=0.0):
+        generator = np.random.default_rng(0)
+        self.weights = generator.normal(size=(LATENTS, PIXELS))
+        self.bias = generator.normal(size=PIXELS)
+        covariance = np.linalg.inv(np.eye(LATENTS) + self.weights @ self.weights.T / NOISE**2)
+        gain = self.weights.T @ covariance / NOISE**2
+        inputs = keras.Input((PIXELS,))
+        loc = keras.layers.Dense(LATENTS)(inputs)
+        raw_scale = keras.layers.Dense(LATENTS)(inputs)
+        encoder = keras.Model(inputs, {"loc": loc, "scale": raw_scale})
+        code = keras.Input((LATENTS,))
+        decoder = keras.Model(code, keras.layers.Dense(PIXELS)(code))
+        scale = posterior_scale * np.sqrt(np.diag(covariance))
+        encoder.set_weights(
+            [
+                gain,
+                posterior_shift - self.bias @ gain,
+                np.zeros((PIXELS, LATENTS)),
+                scale,
+            ]
+        )
+        decoder.set_weights([self.weights, self.bias])
+        self.posterior_covariance = covariance
+        self.vae = keras_vae.VAE(
+            encoder, decoder, likelihood=keras_vae.distributions.Gaussian(scale=NOISE), seed=0
+        )
+
+    def draw(self, n):
+        generator = np.random.default_rng(1)
+        z = generator.normal(size=(n, LATENTS))
+        x = z @ self.weights + self.bias + NOISE * generator.normal(size=(n, PIXELS))
+        return x.astype(np.float32)
+
+    def log_likelihood(self, x):
+        covariance = self.weights.T @ self.weights + NOISE**2 * np.eye(PIXELS)
+        centred = x - self.bias
+        mahalanobis = np.einsum("ni,ij,nj->n", centred, np.linalg.inv(covariance), centred)
+        log_determinant = np.linalg.slogdet(2 * np.pi * covariance)[1]
+        return -0.5 * (mahalanobis + log_determinant)
+
+
+def test_the_log_likelihood_is_the_exact_one_within_a_twentieth_of_a_nat():
+    exact = LinearGaussian()
+    x = exact.draw(300)
+
+    found = evaluation.log_likelihood(exact.vae, x, num_samples=2000, progress=False)
+
+    assert found["log_likelihood"] == pytest.approx(exact.log_likelihood(x).mean(), abs=0.05)
+    assert found["nll"] == -found["log_likelihood"]
+    assert found["num_samples"] == 2000 and found["num_images"] == 300
+    spread = exact.log_likelihood(x).std() / np.sqrt(300)
+    assert found["log_likelihood_standard_error"] == pytest.approx(spread, rel=0.05)
+
+
+def test_the_bound_tightens_with_the_samples_and_stays_below_the_likelihood():
+    loose = LinearGaussian(posterior_scale=2.0, posterior_shift=0.2)
+    x = loose.draw(500)
+
+    bounds = [
+        evaluation.log_likelihood(loose.vae, x, num_samples, progress=False)["log_likelihood"]
+        for num_samples in (1, 4, 16, 64, 1024)
+    ]
+
+    exact = loose.log_likelihood(x).mean()
+    assert np.all(np.diff(bounds) > 0)
+    assert bounds[0] < exact - 0.5
+    assert bounds[-1] == pytest.approx(exact, abs=0.05)
+
+
+def test_one_sample_gives_the_elbo():
+    loose = LinearGaussian(posterior_scale=1.5)
+    x = loose.draw(4000)
+
+    one = evaluation.log_likelihood(loose.vae, x, 1, progress=False)
+    elbo = evaluation.evaluate_elbo(loose.vae, x, progress=False)
+
+    # Two estimates of one number from different samples, each with its own standard error.
+    tolerance = 4 * (one["log_likelihood_standard_error"] + elbo["elbo_standard_error"])
+    assert one["log_likelihood"] == pytest.approx(elbo["elbo"], abs=tolerance)
+
+
+@pytest.mark.parametrize("num_samples", [1, 7, 300])
+def test_exactly_the_samples_asked_for_are_drawn(monkeypatch, num_samples):
+    # So few rows at once that the samples come in several chunks, the last one smaller.
+    monkeypatch.setattr(evaluation, "_ROWS", 1000)
+    exact = LinearGaussian(posterior_scale=1.3)
+    x = exact.draw(9)
+    drawn = []
+    decode = exact.vae.decode
+    monkeypatch.setattr(exact.vae, "decode", lambda z: drawn.append(z.shape[0]) or decode(z))
+
+    tf.config.run_functions_eagerly(True)
+    try:
+        evaluation.log_likelihood(exact.vae, x, num_samples, progress=False)
+    finally:
+        tf.config.run_functions_eagerly(False)
+
+    assert sum(drawn) == 9 * num_samples
+    assert max(drawn) <= 1000
+
+
+def test_chunks_do_not_change_the_estimate(monkeypatch):
+    loose = LinearGaussian(posterior_scale=1.3)
+    x = loose.draw(50)
+    whole = evaluation.log_likelihood(loose.vae, x, 2000, progress=False)
+    monkeypatch.setattr(evaluation, "_ROWS", 500)
+    chunked = evaluation.log_likelihood(loose.vae, x, 2000, progress=False)
+    # Other samples of the same estimator: its own noise at 2,000 samples is below 0.01 nats.
+    assert chunked["log_likelihood"] == pytest.approx(whole["log_likelihood"], abs=0.02)
+    assert chunked["log_likelihood"] != whole["log_likelihood"]
+
+
+def test_results_repeat_with_the_seed():
+    loose = LinearGaussian(posterior_scale=1.3)
+    x = loose.draw(50)
+    first, again, other = (
+        evaluation.log_likelihood(loose.vae, x, 10, seed=seed, progress=False)["log_likelihood"]
+        for seed in (3, 3, 4)
+    )
+    assert first == again != other
+
+
+def test_the_elbo_and_its_parts_are_those_of_the_closed_form():
+    exact = LinearGaussian()
+    x = exact.draw(20_000)
+
+    found = evaluation.evaluate_elbo(exact.vae, x, progress=False)
+
+    assert found["elbo"] == pytest.approx(-found["distortion"] - found["rate"])
+    # The factorised posterior has the exact means but only the diagonal of the covariance: the gap
+    # to the likelihood is KL(q || p(z|x)), the same for every x.
+    covariance = exact.posterior_covariance
+    diagonal = np.diag(np.diag(covariance))
+    inverse = np.linalg.inv(covariance)
+    gap = 0.5 * (
+        np.trace(inverse @ diagonal)
+        - LATENTS
+        + np.linalg.slogdet(covariance)[1]
+        - np.linalg.slogdet(diagonal)[1]
+    )
+    expected = exact.log_likelihood(x).mean() - gap
+    # One sample an image: the sampling noise of the mean is about 0.02 nats here.
+    assert found["elbo"] == pytest.approx(expected, abs=0.1)
+
+
+def test_evaluation_agrees_with_evaluate():
+    shape = (4, 4, 1)
+    vae = keras_vae.VAE(
+        keras_vae.networks.mlp_encoder(shape, 2, [8]),
+        keras_vae.networks.mlp_decoder(shape, 2, [8]),
+        seed=0,
+    )
+    vae.compile("adam")
+    x = np.random.default_rng(0).random((2000, *shape), dtype=np.float32)
+    logs = vae.evaluate(x, return_dict=True, verbose=0)
+    found = evaluation.evaluate_elbo(vae, x, progress=False)
+    assert found["rate"] == pytest.approx(logs["kl_loss"], rel=1e-5)
+    assert found["distortion"] == pytest.approx(logs["reconstruction_loss"], rel=1e-2)
+
+
+def test_active_units_are_those_whose_means_vary():
+    codes = np.random.default_rng(0).normal(size=(1000, 4)).astype(np.float32)
+    inputs = keras.Input((4,))
+    identity = keras.layers.Dense(4, use_bias=False)
+    ones = keras.layers.Dense(4, kernel_initializer="zeros", bias_initializer="ones")
+    encoder = keras.Model(inputs, {"loc": identity(inputs), "scale": ones(inputs)})
+    identity.set_weights([np.diag([1.0, 0.5, 0.05, 0.0])])
+    decoder = keras.Sequential([keras.Input((4,)), keras.layers.Dense(4)])
+    vae = keras_vae.VAE(encoder, decoder, likelihood="gaussian", seed=0)
+
+    found = evaluation.latent_statistics(vae, codes, progress=False)
+
+    assert found["active_units"] == 2
+    assert found["num_images"] == 1000
+    np.testing.assert_allclose(
+        found["variance_of_means"], codes.var(axis=0) * [1, 0.25, 0.0025, 0], rtol=1e-4
+    )
+    # KL(N(m, 1) || N(0, 1)) = m^2 / 2
+    np.testing.assert_allclose(
+        found["kl_per_dimension"],
+        (codes**2).mean(axis=0) / 2 * [1, 0.25, 0.0025, 0],
+        rtol=1e-4,
+        atol=1e-7,
+    )
+
+
+def test_the_reconstruction_error_is_the_mean_squared_error():
+    exact = LinearGaussian()
+    x = exact.draw(100)
+    found = evaluation.reconstruction_error(exact.vae, x, progress=False)
+    expected = np.mean((x - exact.vae.reconstruct(x).numpy()) ** 2)
+    assert found["mean_squared_error"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_linear_probe_reads_what_the_codes_hold():
+    exact = LinearGaussian()
+    x = exact.draw(3000)
+    readable = (exact.vae.embed(x).numpy()[:, 0] > 0).astype(np.int64)
+    noise = np.random.default_rng(0).integers(0, 2, 3000)
+
+    def accuracy(labels):
+        batches = tf.data.Dataset.from_tensor_slices((x, labels)).batch(500)
+        return evaluation.linear_probe(exact.vae, batches.take(4), batches.skip(4))
+
+    assert accuracy(readable)["probe_accuracy"] > 0.97
+    assert accuracy(noise)["probe_accuracy"] == pytest.approx(0.5, abs=0.06)
+
+
+@pytest.mark.parametrize("num_samples", [0, -1, 2.5, True])
+def test_impossible_numbers_of_samples_are_refused(num_samples):
+    exact = LinearGaussian()
+    with pytest.raises(ValueError, match=r"`num_samples`.*positive integer.*Received"):
+        evaluation.log_likelihood(exact.vae, exact.draw(3), num_samples, progress=False)
+
+
+def test_no_images_are_refused():
+    exact = LinearGaussian()
+    with pytest.raises(ValueError, match="no images"):
+        evaluation.evaluate_elbo(exact.vae, exact.draw(0), progress=False)
+
+
+def test_images_that_are_not_finite_are_refused():
+    exact = LinearGaussian()
+    x = exact.draw(10)
+    x[3, 2] = np.nan
+    with pytest.raises(ValueError, match="finite"):
+        evaluation.evaluate_elbo(exact.vae, x, progress=False)
+    batches = tf.data.Dataset.from_tensor_slices(x).batch(5)
+    with pytest.raises(ValueError, match="finite"):
+        evaluation.log_likelihood(exact.vae, batches, 3, progress=False)
+
+
+def test_images_of_another_shape_are_refused_with_both_shapes():
+    exact = LinearGaussian()
+    with pytest.raises(ValueError, match=r"\[batch, 6\].*\[10, 5\]"):
+        evaluation.evaluate_elbo(exact.vae, exact.draw(10)[:, :5], progress=False)
+
+
+def test_a_probe_without_labels_is_refused():
+    exact = LinearGaussian()
+    batches = tf.data.Dataset.from_tensor_slices(exact.draw(10)).batch(5)
+    with pytest.raises(ValueError, match="with_labels=True"):
+        evaluation.linear_probe(exact.vae, batches, batches)

@@ -1,0 +1,234 @@
+"""Presets: what is written, what is checked before loading, and the models that ship."""
+
+import json
+import zipfile
+
+import keras
+import numpy as np
+import pytest
+
+import keras_vae
+from keras_vae import presets
+
+SHAPE = (4, 4, 1)
+
+
+def small_vae(seed=0, **arguments):
+    keras.utils.set_random_seed(seed)
+    return keras_vae.VAE(
+        keras_vae.networks.mlp_encoder(SHAPE, 2, [8]),
+        keras_vae.networks.mlp_decoder(SHAPE, 2, [8]),
+        seed=seed,
+        **arguments,
+    )
+
+
+@pytest.fixture
+def images():
+    return np.random.default_rng(0).random((64, *SHAPE), dtype=np.float32)
+
+
+@pytest.fixture
+def saved(tmp_path, images):
+    vae = small_vae(beta=2.0)
+    vae.compile("adam")
+    vae.fit(images, verbose=0)
+    vae.beta = 3.0
+    folder = tmp_path / "tiny"
+    vae.save_to_preset(folder, description="A tiny VAE.", figures={"elbo": -1.0})
+    return vae, folder
+
+
+def test_a_saved_preset_reloads_with_weights_and_beta_and_goes_on_training(saved, images):
+    vae, folder = saved
+    again = keras_vae.VAE.from_preset(folder)
+    np.testing.assert_allclose(again.reconstruct(images), vae.reconstruct(images), atol=1e-6)
+    assert float(again.beta) == 3.0
+    assert int(again.optimizer.iterations) == 0
+    before = [weight.copy() for weight in again.get_weights()]
+    again.fit(images, verbose=0)
+    assert any(np.any(a != b) for a, b in zip(before, again.get_weights(), strict=True))
+
+
+def test_the_state_of_the_optimizer_is_left_out(saved, tmp_path):
+    vae, folder = saved
+    vae.save(tmp_path / "whole.keras")
+    small, whole = (folder / "tiny.keras").stat().st_size, (tmp_path / "whole.keras").stat().st_size
+    assert small < whole
+    assert keras.saving.load_model(folder / "tiny.keras").compiled is False
+
+
+def test_the_card_says_what_it_was_told_and_names_the_versions(saved):
+    _, folder = saved
+    card = presets.card(folder)
+    assert card["name"] == "tiny" and card["description"] == "A tiny VAE."
+    assert card["figures"] == {"elbo": -1.0}
+    assert card["class"] == "keras_vae>VAE"
+    assert card["versions"]["keras"] == keras.__version__
+    assert {path.name for path in folder.iterdir()} == {"tiny.keras", "tiny.json"}
+
+
+def test_an_altered_model_is_refused(saved):
+    _, folder = saved
+    path = folder / "tiny.keras"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"damaged or altered\. Expected: SHA-256 .* Received"):
+        keras_vae.VAE.from_preset(folder)
+
+
+def test_a_truncated_model_is_refused(saved):
+    _, folder = saved
+    path = folder / "tiny.keras"
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(ValueError, match="damaged or altered"):
+        keras_vae.VAE.from_preset(folder)
+
+
+def replace_model(folder, content):
+    """Puts another file in the model's place, with a card that vouches for it."""
+    import hashlib
+
+    (folder / "tiny.keras").write_bytes(content)
+    card = json.loads((folder / "tiny.json").read_text())
+    card["sha256"] = hashlib.sha256(content).hexdigest()
+    (folder / "tiny.json").write_text(json.dumps(card))
+
+
+def test_a_file_that_is_no_model_is_refused_though_its_card_vouches_for_it(saved):
+    _, folder = saved
+    replace_model(folder, b"not a zip file")
+    with pytest.raises(ValueError, match="is no Keras model"):
+        keras_vae.VAE.from_preset(folder)
+
+
+def test_an_archive_that_unpacks_to_gigabytes_is_refused(saved, monkeypatch):
+    _, folder = saved
+    monkeypatch.setattr(presets, "_LARGEST_MODEL", 1000)
+    with pytest.raises(ValueError, match=r"unpacks to \d+ bytes"):
+        keras_vae.VAE.from_preset(folder)
+
+
+def test_a_model_that_carries_code_is_refused_and_the_code_does_not_run(saved, tmp_path):
+    _, folder = saved
+    witness = tmp_path / "witness"
+    inputs = keras.Input((2,))
+    outputs = keras.layers.Lambda(lambda x, path=witness: path.touch() or x)(inputs)
+    hostile = keras.Model(inputs, outputs)
+    witness.unlink(missing_ok=True)
+    hostile.save(tmp_path / "hostile.keras")
+    replace_model(folder, (tmp_path / "hostile.keras").read_bytes())
+    with pytest.raises(ValueError, match="does not load"):
+        keras_vae.VAE.from_preset(folder)
+    assert not witness.exists()
+
+
+def test_a_preset_of_another_class_is_refused(saved, tmp_path):
+    _, folder = saved
+    inputs = keras.Input((2,))
+    keras.Model(inputs, keras.layers.Dense(1)(inputs)).save(tmp_path / "other.keras")
+    replace_model(folder, (tmp_path / "other.keras").read_bytes())
+    with pytest.raises(ValueError, match=r"is a Functional\. Expected: a VAE"):
+        keras_vae.VAE.from_preset(folder)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "cannot be read"),
+        ("[]", "holds no object"),
+        ("{}", "'format' is missing"),
+        ('{"format": "1"}', "'format' is missing or no int"),
+        ("[" * 100_000, "cannot be read"),
+    ],
+)
+def test_a_damaged_card_is_refused(saved, text, message):
+    _, folder = saved
+    (folder / "tiny.json").write_text(text)
+    with pytest.raises(ValueError, match=message):
+        presets.card(folder)
+
+
+def test_a_card_of_a_newer_format_is_refused(saved):
+    _, folder = saved
+    card = json.loads((folder / "tiny.json").read_text())
+    (folder / "tiny.json").write_text(json.dumps({**card, "format": 2}))
+    with pytest.raises(ValueError, match=r"format 2.*Upgrade"):
+        keras_vae.VAE.from_preset(folder)
+
+
+def test_a_huge_card_is_refused_unread(saved, monkeypatch):
+    _, folder = saved
+    monkeypatch.setattr(presets, "_LARGEST_CARD", 10)
+    with pytest.raises(ValueError, match="larger than 10 bytes"):
+        presets.card(folder)
+
+
+def test_a_card_without_its_model_is_refused(saved):
+    _, folder = saved
+    (folder / "tiny.keras").unlink()
+    with pytest.raises(ValueError, match="lacks its model"):
+        keras_vae.VAE.from_preset(folder)
+
+
+def test_an_unknown_preset_lists_the_known_and_suggests_the_nearest():
+    with pytest.raises(ValueError, match=r"Expected one of \[.*'mnist_mlp'.*mean 'mnist_mlp'"):
+        keras_vae.VAE.from_preset("mnist_mpl")
+
+
+def test_a_folder_without_a_card_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="holds one card"):
+        keras_vae.VAE.from_preset(tmp_path)
+
+
+def test_the_list_has_a_line_for_every_preset(capsys):
+    from keras_vae import __main__
+
+    __main__.main()
+    printed = capsys.readouterr().out
+    assert len(presets.list()) == len(presets.names()) > 0
+    for line in presets.list():
+        assert line in printed
+
+
+@pytest.mark.parametrize("name", presets.names())
+def test_a_shipped_preset_is_small_and_plain_and_its_card_complete(name):
+    card = presets.card(name)
+    path = presets.folder() / f"{name}.keras"
+    assert path.stat().st_size < 5e6
+    with zipfile.ZipFile(path) as archive:
+        assert set(archive.namelist()) == {"metadata.json", "config.json", "model.weights.h5"}
+    assert {"data", "training", "evaluation", "figures", "versions"} <= card.keys()
+    for figure in ("elbo", "distortion", "rate", "log_likelihood"):
+        assert card["figures"][f"{figure}_standard_error"] > 0
+    assert len(card["data"]["test_images_sha256"]) == 64
+
+
+@pytest.mark.parametrize("name", presets.names())
+def test_a_shipped_preset_decodes_what_it_did_when_it_was_made(name):
+    vae = keras_vae.VAE.from_preset(name)
+    # Fixed codes that leave the prior's middle in every direction.
+    codes = np.linspace(-1.5, 1.5, 3 * vae.latent_dim, dtype=np.float32)
+    images = vae.decode(codes.reshape(3, vae.latent_dim)).mean().numpy()
+    pinned = presets.card(name)["pinned"]
+    np.testing.assert_allclose(images.mean(axis=(1, 2, 3)), pinned["means"], atol=1e-4)
+    np.testing.assert_allclose(images[:, 14, ::4, 0], pinned["middle_rows"], atol=1e-4)
+
+
+@pytest.mark.parametrize("name", presets.names())
+def test_a_shipped_preset_goes_on_training_and_round_trips(name, tmp_path):
+    vae = keras_vae.VAE.from_preset(name)
+    x = vae.sample(32, seed=0).numpy()
+    clone = keras_vae.VAE.from_config(vae.get_config())
+    clone.set_weights(vae.get_weights())
+    np.testing.assert_allclose(clone.reconstruct(x), vae.reconstruct(x), atol=1e-6)
+    history = vae.fit(x, epochs=1, verbose=0).history
+    assert np.isfinite(history["loss"]).all()
+    vae.save(tmp_path / "again.keras")
+    again = keras.saving.load_model(tmp_path / "again.keras")
+    np.testing.assert_allclose(again.reconstruct(x), vae.reconstruct(x), atol=1e-6)
+
+
+def test_the_shipped_presets_are_less_than_25_megabytes_together():
+    assert sum(path.stat().st_size for path in presets.folder().glob("*.keras")) < 25e6
