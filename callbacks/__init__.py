@@ -3,8 +3,26 @@
 They import no model: they ask the one they are given for what they need (see `model_functions`).
 """
 
+from keras_vae.callbacks.animate import animate
+from keras_vae.callbacks.beta_schedule import BetaSchedule
+from keras_vae.callbacks.capacity_schedule import CapacitySchedule
 from keras_vae.callbacks.elbo_logger import ELBOLogger
+from keras_vae.callbacks.latent_map import LatentMap
+from keras_vae.callbacks.latent_statistics import LatentStatistics
 from keras_vae.callbacks.latent_traversal import LatentTraversal
+from keras_vae.callbacks.loss_curves import LossCurves
+from keras_vae.callbacks.prior_samples import PriorSamples
 from keras_vae.callbacks.reconstruction_grid import ReconstructionGrid
 
-__all__ = ["ELBOLogger", "LatentTraversal", "ReconstructionGrid"]
+__all__ = [
+    "BetaSchedule",
+    "CapacitySchedule",
+    "ELBOLogger",
+    "LatentMap",
+    "LatentStatistics",
+    "LatentTraversal",
+    "LossCurves",
+    "PriorSamples",
+    "ReconstructionGrid",
+    "animate",
+]

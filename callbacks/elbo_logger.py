@@ -1,7 +1,5 @@
 """Logs the components of the ELBO while a model trains."""
 
-import csv
-import io
 import os
 import sys
 from collections.abc import Sequence
@@ -10,11 +8,16 @@ from pathlib import Path
 import keras
 
 from keras_vae.callbacks.frequency import POWER_OF_TWO, Frequency
-from keras_vae.callbacks.output import Guard, check_writable, write_whole
+from keras_vae.callbacks.output import Guard, check_writable
 from keras_vae.callbacks.step_counter import StepCounter
+from keras_vae.callbacks.step_table import StepTable
+from keras_vae.callbacks.step_values import StepValues
 from keras_vae.callbacks.tensorboard import SummaryWriter, require_tensorboard
 
 NAMES = ("loss", "reconstruction_loss", "kl_loss", "elbo", "beta", "learning_rate")
+
+# Wide enough to cover Keras's progress bar in a notebook, which cannot wipe a line.
+_NOTEBOOK_WIDTH = 160
 
 
 class ELBOLogger(keras.callbacks.Callback):
@@ -22,25 +25,40 @@ class ELBOLogger(keras.callbacks.Callback):
 
     A model with a method `step_logs(step)`, as `keras_vae.VAE` has, is asked for that step's own
     batch values, also for steps in the middle of an execution of several. From any other model the
-    row takes `logs`, which in Keras are means since the epoch began, at the end of the execution.
+    row is written at the end of the execution, and each number is the mean over the steps since
+    the row before (within the epoch) where a `keras.metrics.Mean` stands behind it; otherwise it is
+    as in `logs`, where Keras gives means since the epoch began.
 
-    Rows go to `FOLDER/elbo.csv`; a run that resumes keeps the rows before its first step and
-    appends. Values that the model does not offer are empty.
+    Rows go to `FOLDER/elbo.csv`, for example
+
+        step,loss,reconstruction_loss,kl_loss,elbo,beta,learning_rate
+
+    without the columns that the model does not offer. The training step counts batches since the
+    optimizer was made. A run that resumes, whether by `keras.callbacks.BackupAndRestore`, from a
+    saved model or by a second `fit`, keeps the rows up to its first step and appends. A new run
+    replaces the file.
+
+    Stands next to Keras's `CSVLogger`, which writes epoch means only. Place it after callbacks that
+    add to the epoch's `logs`, such as `LatentStatistics`, to log those by `frequency="epoch"` and
+    `names`.
 
     Args:
         folder: Where `elbo.csv` is written.
-        frequency: `"power_of_two"` for steps 1, 2, 4, 8, ...; an int N for every N steps; or
-            `"epoch"`, whose rows are the epoch's means with the validation's `val_` numbers.
-            Defaults to `"power_of_two"`.
-        names: Which numbers, in order. Defaults to `("loss", "reconstruction_loss", "kl_loss",
-            "elbo", "beta", "learning_rate")`.
+        frequency: `"power_of_two"` for steps 1, 2, 4, 8, ...; `"logarithmic"` for twenty steps a
+            decade; an int N for every N steps; or `"epoch"`, whose rows are the epoch's means with
+            the epoch's number and the validation's `val_` numbers. Defaults to `"power_of_two"`.
+        names: Which numbers, in order. `"learning_rate"` and `"beta"` are asked of the optimizer
+            and of the model where `logs` do not hold them. Defaults to `("loss",
+            "reconstruction_loss", "kl_loss", "elbo", "beta", "learning_rate")`.
         print_table: Bool. Whether each row is also printed. Defaults to `True`.
         tensorboard: Bool. Whether each row is also written as TensorBoard scalars, below
             `FOLDER/tensorboard`; needs the package `tensorboard`. Defaults to `False`.
 
     Raises:
-        ValueError: If `frequency` is invalid.
-        OSError: At the start of training, if the folder cannot be written.
+        ValueError: If `frequency` or `names` is invalid.
+        ImportError: If `tensorboard` is asked for and not installed.
+        OSError: At the start of training, if the folder cannot be written. A failure later is one
+            warning, and what could not be written goes with the next row.
 
     Example:
     >>> model.fit(images, callbacks=[keras_vae.callbacks.ELBOLogger("runs/mnist")])
@@ -55,135 +73,132 @@ class ELBOLogger(keras.callbacks.Callback):
         tensorboard: bool = False,
     ):
         super().__init__()
+        if isinstance(names, str) or not names:
+            raise ValueError(
+                "Invalid value for argument `names`. Expected a sequence of names in the logs, "
+                f"such as {NAMES[:3]}. Received: names={names!r}"
+            )
         self.path = Path(folder) / "elbo.csv"
         self.frequency = Frequency(frequency)
-        self.names = tuple(names)
+        self.names = tuple(dict.fromkeys(names))
         self.print_table = print_table
         self.tensorboard = tensorboard
-        self.rows: list[dict] = []
-        self._printed = False
+        columns = self.names
+        if self.frequency.by_epoch:
+            columns = ("epoch", *columns, *(f"val_{name}" for name in columns))
+        self._table = StepTable(self.path, columns)
         if tensorboard:
             require_tensorboard()
+
+    @property
+    def rows(self) -> list[dict]:
+        """The rows of `elbo.csv`, `{column: number}`; `None` stands for an empty value."""
+        return self._table.rows
 
     def on_train_begin(self, logs=None):
         """Checks the folder."""
         check_writable(self.path.parent)
         self._guard = Guard(type(self).__name__)
         self._steps = StepCounter()
+        self._values = StepValues(self.model)
         self._summaries = SummaryWriter(self.path.parent) if self.tensorboard else None
         self._started = False
+        self._header = None
 
     def on_epoch_begin(self, epoch, logs=None):
         """Takes up the rows of a run that resumes, once whatever restores it has done so."""
         self._steps.begin_epoch(self.model)
+        self._values.begin_epoch()
+        self._bar_is_drawn = False
         if not self._started:
             self._started = True
-            self.rows = []
-            self._columns = None
-            if self._steps.step > 0:
-                with self._guard(f"read {self.path}"):
-                    self._take_up(self._steps.step)
+            with self._guard(f"take up {self.path}"):
+                self._table.begin(self._steps.step)
 
     def on_train_batch_end(self, batch, logs=None):
         """Logs the steps that are due."""
         before, now = self._steps.end_batch(self.model, batch)
         due = self.frequency.due(before, now)
-        if not due:
-            return
-        step_logs = getattr(self.model, "step_logs", None)
-        if step_logs is None:
-            self._log({"step": now, **(logs or {})})
-            return
-        for step in due:
-            values = step_logs(step)
-            if values is not None:
-                self._log({"step": step, **values})
+        if due:
+            with self._guard("read the model's losses"):
+                for step, values in self._values.read(due, now, logs):
+                    self._log(step, values)
+        self._bar_is_drawn = True
 
     def on_epoch_end(self, epoch, logs=None):
         """Logs the epoch, if epochs are what is logged."""
         if self.frequency.by_epoch:
-            self._log({"step": self._steps.step, "epoch": epoch + 1, **(logs or {})})
+            self._log(self._steps.step, {"epoch": epoch + 1, **(logs or {})})
 
     def on_train_end(self, logs=None):
         """Closes what is open."""
         if self._summaries:
-            self._summaries.close()
+            with self._guard("close the event file"):
+                self._summaries.close()
 
-    def _log(self, values):
+    def _log(self, step, values):
         with self._guard("log a step"):
-            values = {"learning_rate": _learning_rate(self.model), **values}
-            if self._columns is None:
-                self._columns = ["step", *self._names_in(values)]
-            row = {name: _number(values.get(name)) for name in self._columns}
-            self.rows.append(row)
-            if self.print_table:
+            values = {**self._settings(step), **values}
+            row = {name: values[name] for name in self._table.names if name in values}
+            row["step"] = step
+        with self._guard(f"write {self.path}"):
+            self._table.add(row)
+        if self.print_table:
+            with self._guard("print a row"):
                 self._print(row)
-            self._append(row)
-            if self._summaries:
-                self._summaries.scalars(
-                    {name: row[name] for name in row if name != "step"}, row["step"]
-                )
+        if self._summaries:
+            with self._guard("write TensorBoard scalars"):
+                scalars = {name: row[name] for name in row if name not in ("step", "epoch")}
+                self._summaries.scalars(scalars, step)
 
-    def _names_in(self, values):
-        validation = [f"val_{name}" for name in self.names if f"val_{name}" in values]
-        return [*(("epoch",) if self.frequency.by_epoch else ()), *self.names, *validation]
-
-    def _append(self, row):
-        if len(self.rows) > 1 and self.path.exists():
-            with self.path.open("a", encoding="utf-8", newline="") as file:
-                file.write(_csv([row], self._columns, header=False))
-        else:
-            write_whole(self.path, _csv(self.rows, self._columns))
-
-    def _take_up(self, last_step):
-        """Keeps the rows of an earlier run up to the step at which this one begins."""
-        if not self.path.exists():
-            return
-        with self.path.open(encoding="utf-8", newline="") as file:
-            reader = csv.DictReader(file)
-            # A run that was killed may have left half a line behind.
-            whole = [row for row in reader if None not in row.values() and row["step"].isdigit()]
-        rows = [{name: _number(text) for name, text in row.items()} for row in whole]
-        self.rows = [row for row in rows if row["step"] <= last_step]
-        if self.rows:
-            self._columns = list(self.rows[0])
-            write_whole(self.path, _csv(self.rows, self._columns))
+    def _settings(self, step):
+        """The learning rate and beta that a step used, for models that do not log them."""
+        settings = {"learning_rate": _learning_rate(self.model, step)}
+        beta = getattr(self.model, "beta", None)
+        settings["beta"] = float(beta) if getattr(beta, "shape", None) == () else None
+        return {name: value for name, value in settings.items() if value is not None}
 
     def _print(self, row):
-        cells = [_cell(name, row[name]) for name in self._columns]
-        lines = ["".join(cells)]
-        if len(self.rows) == 1 or not self._printed:
-            lines.insert(0, "".join(f"{name.removesuffix('_loss'):>15}" for name in self._columns))
-        self._printed = True
-        # On a terminal the progress bar's line is wiped first; Keras draws it again below.
-        start = "\r\x1b[K" if sys.stdout.isatty() else ""
-        print(start + "\n".join(lines), flush=True)
+        columns = [name for name in self._table.names if name in row or name in self._table.columns]
+        lines = ["".join(_cell(name, row.get(name)) for name in columns)]
+        if columns != self._header:
+            self._header = columns
+            lines.insert(0, "".join(_cell(name, _title(name)) for name in columns))
+        print(self._fresh_line(lines), flush=True)
+
+    def _fresh_line(self, lines):
+        """Puts lines where the progress bar stands; Keras draws it again below them."""
+        text = "\n".join(lines)
+        if sys.stdout.isatty():
+            return f"\r\x1b[K{text}"
+        if self.params.get("verbose") not in (1, "auto") or not self._bar_is_drawn:
+            return text
+        if "ipykernel" in sys.modules:
+            return "\r" + "\n".join(line.ljust(_NOTEBOOK_WIDTH) for line in lines)
+        return f"\n{text}"
 
 
-def _learning_rate(model):
-    return getattr(getattr(model, "optimizer", None), "learning_rate", None)
+def _learning_rate(model, step):
+    """The learning rate of a step, counted from 1; `None` without an optimizer."""
+    optimizer = getattr(model, "optimizer", None)
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+    schedule = getattr(optimizer, "_learning_rate", None)
+    if isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
+        # The optimizer counts on after a step, and would give the next one's.
+        return float(schedule(step - 1))
+    rate = getattr(optimizer, "learning_rate", None)
+    return None if rate is None else float(rate)
 
 
-def _number(value):
-    """A float, an int where it is one, or `None` where there is no number."""
-    if value is None or value == "":
-        return None
-    number = float(value)
-    return int(number) if isinstance(value, int) or str(value).isdigit() else number
+def _title(name):
+    return name if name == "val_loss" else name.removesuffix("_loss")
 
 
 def _cell(name, value):
-    if value is None:
-        return f"{'':>15}"
-    return f"{value:>15}" if isinstance(value, int) else f"{value:>15.6g}"
-
-
-def _csv(rows, columns, header=True):
-    buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, columns, lineterminator="\n")
-    if header:
-        writer.writeheader()
-    writer.writerows(
-        {name: "" if value is None else repr(value) for name, value in row.items()} for row in rows
-    )
-    return buffer.getvalue()
+    """A cell of the printed table, right-aligned below the column's title."""
+    if value is None or isinstance(value, str):
+        text = value or ""
+    else:
+        text = str(value) if isinstance(value, int) else f"{value:.5g}"
+    width = len("step") + 4 if name == "step" else max(len(_title(name)), 8) + 1
+    return f" {text:>{width}}"

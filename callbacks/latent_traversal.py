@@ -1,99 +1,180 @@
 """What each latent does to the image, while a model trains."""
 
 import os
+import statistics
 
 import numpy as np
 from PIL import Image
 
 from keras_vae import visualize
+from keras_vae.callbacks.animate import animate_files, natural_order
 from keras_vae.callbacks.frequency import EPOCH
+from keras_vae.callbacks.latent_map import check_exist, checked_latents
 from keras_vae.callbacks.model_functions import ModelFunctions
-from keras_vae.callbacks.picture_callback import PictureCallback
+from keras_vae.callbacks.picture_callback import (
+    PictureCallback,
+    checked_count,
+    checked_images,
+    checked_latent_dim,
+)
+
+_MOST_FRAMES = 100
 
 
 class LatentTraversal(PictureCallback):
     """Decodes a grid over two latents, and one row for each latent.
 
-    The grid holds all other latents at 0 and lets one latent vary along the columns and another
-    along the rows. In the other picture each row lets one latent vary, with all others at 0.
-    Written to `FOLDER/traversals/grid/epoch_0001.png` and
-    `FOLDER/traversals/latents/epoch_0001.png`, and so on.
+    In the grid one latent varies down the rows and another along the columns; in the other picture
+    each row lets one latent vary. What does not vary stays at the prior's mean 0, or at the
+    posterior mean of the image `around`. Written to `FOLDER/traversals/grid/epoch_0001.png` and
+    `FOLDER/traversals/latents/epoch_0001.png`, and so on; with `gif`, at the end of training also
+    to `FOLDER/traversals/grid.gif` and `latents.gif`.
+
+    With `images` the rows are sorted by the KL of each latent, the largest first, and labelled with
+    it: the mean over the images of KL(N(loc, scale) || N(0, 1)), in nats. It is measured anew for
+    every picture, so the order may change as the model learns. A latent near 0 nats carries
+    nothing about the image, and its row does not change from left to right.
 
     Args:
         folder: Folder of the run.
-        latents: The two latents of the grid, `(rows, columns)`. Defaults to `(0, 1)`.
+        images: Images by which to measure the KL, `[n, height, width, channels]` or grey `[n,
+            height, width]`, floating point in [0, 1]; some hundreds suffice. Defaults to `None`:
+            rows in the order of the latents. So they are as well if the encoder tells no standard
+            deviations.
+        around: One image, `[height, width, channels]` or `[height, width]`, to traverse around.
+            Defaults to `None`: around the prior's mean.
+        latents: The two latents of the grid, `(rows, columns)`, counted from 0. Defaults to
+            `(0, 1)`. A model with a single latent gets no grid.
         num_steps: Int. Images a side of the grid, and in a row. Defaults to `10`.
-        limits: Range of a latent that varies, in standard deviations of the prior. Defaults to
-            `(-1.0, 1.0)`.
+        limits: Values of a latent at both ends, in standard deviations of the prior. Defaults to
+            `None`: `(-1.0, 1.0)`.
+        quantiles: Instead of `limits`, the quantiles of the prior at both ends, such as `(0.05,
+            0.95)`, the steps between them equally probable. Defaults to `None`.
+        num_rows: Int. How many rows at most; with `images` those of the largest KL. Defaults to
+            `None`: a row for each latent.
         latent_dim: Int. Number of latents, for a model that does not tell. Defaults to `None`.
-        frequency: `"epoch"`, an int N for every N steps, or `"power_of_two"`. Defaults to
-            `"epoch"`.
+        gif: Bool. Whether to animate the pictures at the end of training, of which 100 at most, at
+            equal distances. It takes some 15 ms a picture. Defaults to `False`:
+            `keras_vae.callbacks.animate` does it at any time.
+        frequency: `"epoch"`, an int N for every N steps, `"power_of_two"` or `"logarithmic"`, as
+            `ELBOLogger` takes it. Defaults to `"epoch"`.
         tensorboard: Bool. Whether pictures also go to TensorBoard. Defaults to `False`.
-        decode: Function from codes `[n, latent]` to images, for a model that does not tell how.
-            Defaults to `None`: see `keras_vae.callbacks.model_functions`.
+        encode: Function from images to their codes, for a model that does not tell how. Defaults
+            to `None`: see `keras_vae.callbacks.model_functions`.
+        decode: Function from codes `[n, latent]` to images. Defaults to `None`, likewise.
 
     Raises:
         ValueError: If an argument is invalid, or at the start of training if the model has no such
-            latent or no decoder is found.
+            latent, no decoder is found, or images do not fit.
         OSError: At the start of training, if the folder cannot be written.
+
+    Example:
+    >>> traversal = keras_vae.callbacks.LatentTraversal("runs/mnist", images=test_images[:500])
+    >>> model.fit(images, callbacks=[traversal])
     """
 
     def __init__(
         self,
         folder: str | os.PathLike,
+        images=None,
+        around=None,
         latents: tuple[int, int] = (0, 1),
         num_steps: int = 10,
-        limits: tuple[float, float] = (-1.0, 1.0),
+        limits: tuple[float, float] | None = None,
+        quantiles: tuple[float, float] | None = None,
+        num_rows: int | None = None,
         latent_dim: int | None = None,
+        gif: bool = False,
         frequency: str | int = EPOCH,
         tensorboard: bool = False,
+        encode=None,
         decode=None,
     ):
-        super().__init__(folder, "traversals", frequency, tensorboard, decode=decode)
-        if len(latents) != 2 or latents[0] == latents[1] or min(latents) < 0:
-            raise ValueError(
-                "Invalid value for argument `latents`. Expected two different latents, counted "
-                f"from 0. Received: latents={latents}"
-            )
-        if num_steps < 2:
-            raise ValueError(
-                "Invalid value for argument `num_steps`. Expected at least 2. "
-                f"Received: num_steps={num_steps}"
-            )
-        self.latents = tuple(latents)
-        self.values = np.linspace(*limits, num_steps, dtype=np.float32)
-        self.latent_dim = latent_dim
+        super().__init__(folder, "traversals", frequency, tensorboard, encode=encode, decode=decode)
+        self.images = None if images is None else checked_images(images)
+        self.around = None if around is None else checked_images([around], "around")
+        self.latents = checked_latents(latents)
+        self.values = _values(checked_count(num_steps, "num_steps", least=2), limits, quantiles)
+        self.num_rows = None if num_rows is None else checked_count(num_rows, "num_rows")
+        self.latent_dim = None if latent_dim is None else checked_count(latent_dim, "latent_dim")
+        self.gif = gif
 
     def prepare(self, functions: ModelFunctions):
-        """Finds the number of latents and decodes once."""
+        """Finds the number of latents, encodes if that is needed, and decodes once."""
         functions.require_decode()
-        if self.latent_dim is None:
-            self.latent_dim = functions.latent_dim()
-        if self.latent_dim is None:
-            raise ValueError("The model does not tell how many latents it has. Pass `latent_dim=`.")
-        if max(self.latents) >= self.latent_dim > 1:
-            raise ValueError(
-                f"There is no latent {max(self.latents)} in a model with {self.latent_dim} "
-                f"latents, counted from 0. Received: latents={self.latents}"
-            )
-        functions.decode(np.zeros((1, self.latent_dim), np.float32))
+        examples = self.around if self.images is None else self.images
+        self._latent_dim = checked_latent_dim(functions, self.latent_dim, examples)
+        if self._latent_dim > 1:
+            check_exist(self.latents, self._latent_dim)
+        for images in (self.images, self.around):
+            if images is not None:
+                functions.encode(images[:1])
+        functions.decode(np.zeros((1, self._latent_dim), np.float32))
 
     def draw(self, functions: ModelFunctions) -> dict[str, Image.Image]:
         """The grid over two latents, and a row for each latent."""
-        rows = np.stack([self._along(latent) for latent in range(self.latent_dim)])
-        labels = [f"z{latent}" for latent in range(self.latent_dim)]
-        pictures = {f"{self.name}/latents": visualize.image_grid(_decode(functions, rows), labels)}
-        if self.latent_dim > 1:
-            first, second = self.latents
-            grid = self._along(first)[:, None] + self._along(second)[None, :]
-            pictures[f"{self.name}/grid"] = visualize.image_grid(_decode(functions, grid))
+        centre = np.zeros(self._latent_dim, np.float32)
+        if self.around is not None:
+            centre = functions.encode(self.around).loc[0]
+        order, labels = self._rows(functions)
+        codes = np.tile(centre, (len(order), len(self.values), 1))
+        for row, latent in enumerate(order):
+            codes[row, :, latent] = self.values
+        pictures = {f"{self.name}/latents": visualize.image_grid(_decode(functions, codes), labels)}
+        if self._latent_dim > 1:
+            codes = np.tile(centre, (len(self.values), len(self.values), 1))
+            codes[:, :, self.latents[0]] = self.values[:, None]
+            codes[:, :, self.latents[1]] = self.values[None, :]
+            pictures[f"{self.name}/grid"] = visualize.image_grid(_decode(functions, codes))
         return pictures
 
-    def _along(self, latent):
-        """Codes `[num_steps, latent_dim]` in which one latent varies."""
-        codes = np.zeros((len(self.values), self.latent_dim), np.float32)
-        codes[:, latent] = self.values
-        return codes
+    def on_train_end(self, logs=None):
+        """Animates the pictures, if that was asked for."""
+        super().on_train_end(logs)
+        for last in self.last_pictures.values() if self.gif else ():
+            with self._guard("animate the pictures"):
+                kind = last.stem.split("_")[0]
+                # Later pictures are those of a longer run that wrote to this folder before.
+                end = natural_order(last)
+                paths = [path for path in last.parent.glob(f"{kind}_*.png")]
+                paths = sorted((p for p in paths if natural_order(p) <= end), key=natural_order)
+                chosen = np.linspace(0, len(paths) - 1, min(len(paths), _MOST_FRAMES), dtype=int)
+                animate_files([paths[index] for index in chosen], last.parent.with_suffix(".gif"))
+
+    def _rows(self, functions):
+        """The latents in the order of their rows, and the rows' labels."""
+        order = np.arange(self._latent_dim)
+        kl = None if self.images is None else functions.encode(self.images).kl()
+        if kl is None:
+            return order[: self.num_rows], [f"z{latent}" for latent in order[: self.num_rows]]
+        order = np.argsort(-kl, kind="stable")[: self.num_rows]
+        return order, [f"z{latent}  KL {kl[latent]:.2f}" for latent in order]
+
+
+def _values(num_steps, limits, quantiles):
+    """What a latent that varies is set to, `[num_steps]`, in the prior's standard deviations."""
+    if limits is not None and quantiles is not None:
+        raise ValueError(
+            "Pass `limits` or `quantiles`, not both. "
+            f"Received: limits={limits}, quantiles={quantiles}"
+        )
+    if quantiles is None:
+        low, high = (-1.0, 1.0) if limits is None else limits
+        if not -np.inf < low < high < np.inf:
+            raise ValueError(
+                "Invalid value for argument `limits`. Expected two numbers, the smaller first. "
+                f"Received: limits={limits}"
+            )
+        return np.linspace(low, high, num_steps, dtype=np.float32)
+    low, high = quantiles
+    if not 0 < low < high < 1:
+        raise ValueError(
+            "Invalid value for argument `quantiles`. Expected two probabilities between 0 and 1, "
+            f"the smaller first. Received: quantiles={quantiles}"
+        )
+    prior = statistics.NormalDist()
+    values = [prior.inv_cdf(probability) for probability in np.linspace(low, high, num_steps)]
+    return np.array(values, np.float32)
 
 
 def _decode(functions, codes):

@@ -37,10 +37,10 @@ def check_writable(folder: str | os.PathLike):
         OSError: If they cannot.
     """
     folder = Path(folder)
-    existing = folder
-    while not existing.exists():
-        existing = existing.parent
     try:
+        existing = folder
+        while not existing.exists():
+            existing = existing.parent
         if not existing.is_dir():
             raise NotADirectoryError(f"{existing} is not a folder")
         with tempfile.TemporaryFile(dir=existing):

@@ -40,7 +40,8 @@ class SummaryWriter:
     def image(self, name: str, picture: Image.Image, step: int):
         """Writes a picture at a step."""
         with self._writer().as_default(step=step):
-            tf.summary.image(name, np.asarray(picture.convert("RGB"))[None])
+            pixels = np.asarray(picture)
+            tf.summary.image(name, pixels.reshape(1, picture.height, picture.width, -1))
         self._open.flush()
 
     def close(self):

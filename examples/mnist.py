@@ -7,7 +7,7 @@ latents. Takes less than a minute on a laptop.
 Prints each power-of-two step's own loss, and leaves in the output folder:
 
   elbo.csv         step,loss,reconstruction_loss,kl_loss,elbo,beta at those steps
-  losses.png       the same as curves, both axes logarithmic
+  losses.png       the losses of many steps as curves, both axes logarithmic (losses.csv: points)
   reconstructions/ the same five images above their reconstructions, as training goes on
   traversals/      a 10x10 grid over latents 0 and 1, and one row for each latent
   model.keras      the trained model: keras.saving.load_model after `import keras_vae`
@@ -25,9 +25,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import keras
 
 import keras_vae
-from keras_vae import visualize
-from keras_vae.callbacks import ELBOLogger, LatentTraversal, ReconstructionGrid
-from keras_vae.callbacks.output import check_writable, write_whole
+from keras_vae.callbacks import ELBOLogger, LatentTraversal, LossCurves, ReconstructionGrid
+from keras_vae.callbacks.output import check_writable
 
 COLUMNS = ("loss", "reconstruction_loss", "kl_loss", "elbo", "beta")
 
@@ -62,23 +61,19 @@ def train(options: argparse.Namespace):
     )
     vae.compile(optimizer=keras.optimizers.Adam(options.learning_rate))
 
-    logger = ELBOLogger(options.output_dir, names=COLUMNS)
     some_images = next(iter(images))[:5]
     vae.fit(
         images.repeat(),
         steps_per_epoch=options.steps,
         verbose=0,
         callbacks=[
-            logger,
+            ELBOLogger(options.output_dir, names=COLUMNS),
+            LossCurves(options.output_dir),
             ReconstructionGrid(some_images, options.output_dir, frequency="power_of_two"),
             LatentTraversal(options.output_dir, frequency="power_of_two"),
         ],
     )
 
-    steps = [row["step"] for row in logger.rows]
-    curves = {name: [row[name] for row in logger.rows] for name in COLUMNS[:3]}
-    figure = visualize.loss_curves(steps, curves, title=f"beta = {options.beta:g}")
-    write_whole(options.output_dir / "losses.png", visualize.png(figure))
     vae.save(options.output_dir / "model.keras")
     last = range(max(1, options.steps - 23), options.steps + 1)
     mean = sum(vae.step_logs(step)["loss"] for step in last) / len(last)

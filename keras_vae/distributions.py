@@ -5,6 +5,7 @@ float32 first, so that every log-probability and divergence is a float32 number 
 the dtype policy of the networks.
 """
 
+import abc
 import math
 from collections.abc import Mapping
 
@@ -86,7 +87,7 @@ class StandardNormal(keras.layers.Layer):
         return diagonal_normal(tf.zeros([latent_dim]), tf.ones([latent_dim]))
 
 
-class Likelihood(keras.layers.Layer):
+class Likelihood(keras.layers.Layer, abc.ABC):
     """Base class of p(x|z): turns what the decoder returns into a distribution over images.
 
     A subclass gives `distribution`, and `lower` and `upper` where its support is bounded. It is a
@@ -97,6 +98,7 @@ class Likelihood(keras.layers.Layer):
     lower = -math.inf
     upper = math.inf
 
+    @abc.abstractmethod
     def distribution(self, parameters) -> tfd.Distribution:
         """p(x|z) for the decoder's output.
 
@@ -106,7 +108,6 @@ class Likelihood(keras.layers.Layer):
         Returns:
             A distribution of batch shape `[batch]` and event shape `[*event]`.
         """
-        raise NotImplementedError(f"{type(self).__name__} must define `distribution(parameters)`.")
 
 
 def _over_pixels(distribution):

@@ -1,0 +1,139 @@
+"""Where held-out images lie in the latent space, while a model trains."""
+
+import os
+
+import numpy as np
+from PIL import Image
+
+from keras_vae import visualize
+from keras_vae.callbacks.frequency import EPOCH
+from keras_vae.callbacks.model_functions import ModelFunctions
+from keras_vae.callbacks.picture_callback import PictureCallback, checked_images
+
+_MOST_LABELS = 20
+_LIMIT = 4.0
+_LEAST_SHOWN = 0.99
+
+
+class LatentMap(PictureCallback):
+    """Draws the posterior means of images in the plane of two latents, coloured by label.
+
+    So that pictures compare from epoch to epoch, the plane is chosen once in a run. It is that of
+    two single latents, not of principal components, which turn as the model learns and have no
+    units: an axis here is one latent in standard deviations of the prior. Without `latents` the two
+    with the largest measured KL when the first picture is drawn are kept for the rest of the call
+    of `fit`; where standard deviations are not known, the two whose means vary most. Pass `latents`
+    to keep the plane over runs that resume as well.
+
+    The axes run from -4 to 4. When more than one point in a hundred lies beyond, they double, and
+    never shrink again in that run; how many points still lie beyond stands in the title. Written to
+    `FOLDER/latent_map/epoch_0001.png` and so on.
+
+    Args:
+        images: `[n, height, width, channels]`, floating point in [0, 1], 1 or 3 channels; or grey
+            `[n, height, width]`. Some 2,000 make a clear map.
+        folder: Folder of the run.
+        labels: `[n]`, at most 20 different values, numbers or strings. Defaults to `None`: points
+            of one colour.
+        latents: The latents along the horizontal and the vertical axis, counted from 0. Defaults
+            to `None`: see above.
+        frequency: `"epoch"`, an int N for every N steps, `"power_of_two"` or `"logarithmic"`, as
+            `ELBOLogger` takes it. Defaults to `"epoch"`.
+        tensorboard: Bool. Whether pictures also go to TensorBoard. Defaults to `False`.
+        encode: Function from images to their codes, for a model that does not tell how. Defaults
+            to `None`: see `keras_vae.callbacks.model_functions`.
+
+    Raises:
+        ValueError: If an argument is invalid, or at the start of training if the images do not fit
+            the model, no encoder is found, or there is no such latent.
+        OSError: At the start of training, if the folder cannot be written.
+
+    Example:
+    >>> latent_map = keras_vae.callbacks.LatentMap(test_images, "runs/mnist", test_labels)
+    >>> model.fit(images, callbacks=[latent_map])
+    """
+
+    def __init__(
+        self,
+        images,
+        folder: str | os.PathLike,
+        labels=None,
+        latents: tuple[int, int] | None = None,
+        frequency: str | int = EPOCH,
+        tensorboard: bool = False,
+        encode=None,
+    ):
+        super().__init__(folder, "latent_map", frequency, tensorboard, encode=encode)
+        self.images = checked_images(images)
+        self.labels = None if labels is None else self._checked_labels(np.asarray(labels))
+        self.latents = None if latents is None else checked_latents(latents)
+
+    def prepare(self, functions: ModelFunctions):
+        """Encodes one image, to see that it fits and that the latents exist."""
+        latent_dim = functions.encode(self.images[:1]).loc.shape[-1]
+        if latent_dim < 2:
+            raise ValueError("A latent map needs a model with two latents or more. Received: 1")
+        check_exist(self.latents or (0, 1), latent_dim)
+        self._shown = self.latents
+        self._limit = _LIMIT
+
+    def draw(self, functions: ModelFunctions) -> dict[str, Image.Image]:
+        """The posterior means in the chosen plane."""
+        posterior = functions.encode(self.images)
+        if self._shown is None:
+            kl = posterior.kl()
+            importance = posterior.loc.var(axis=0) if kl is None else kl
+            self._shown = tuple(np.argsort(-importance, kind="stable")[:2].tolist())
+        points = posterior.loc[:, self._shown]
+        distance = np.abs(points).max(axis=1)
+        farthest = np.quantile(distance, _LEAST_SHOWN)
+        while np.isfinite(farthest) and farthest > self._limit:
+            self._limit *= 2
+        beyond = np.count_nonzero(~(distance <= self._limit))
+        figure = visualize.latent_map(
+            points,
+            self.labels,
+            self._limit,
+            axis_labels=[f"z{latent}" for latent in self._shown],
+            title=f"posterior means, {beyond} of {len(points)} beyond the axes",
+        )
+        return {self.name: visualize.rendered(figure)}
+
+    def _checked_labels(self, labels):
+        if labels.shape != (len(self.images),):
+            raise ValueError(
+                "Invalid value for argument `labels`. Expected one label an image: "
+                f"{(len(self.images),)}. Received: shape {labels.shape}"
+            )
+        if len(np.unique(labels)) > _MOST_LABELS:
+            raise ValueError(
+                f"Invalid value for argument `labels`. Expected at most {_MOST_LABELS} different "
+                f"values. Received: {len(np.unique(labels))}. Group them, for example by "
+                "`numpy.digitize`."
+            )
+        return labels
+
+
+def checked_latents(latents) -> tuple[int, int]:
+    """A pair of latents.
+
+    Raises:
+        ValueError: If they are not two different ints from 0.
+    """
+    latents = tuple(latents)
+    counts = all(isinstance(latent, int | np.integer) and latent >= 0 for latent in latents)
+    if len(latents) != 2 or not counts or latents[0] == latents[1]:
+        raise ValueError(
+            "Invalid value for argument `latents`. Expected two different latents, counted "
+            f"from 0. Received: latents={latents}"
+        )
+    return latents
+
+
+def check_exist(latents, latent_dim: int):
+    """Raises a `ValueError` if the model does not have these latents."""
+    if max(latents) >= latent_dim:
+        raise ValueError(
+            f"There is no latent {max(latents)} in a model with {latent_dim} latents, counted "
+            f"from 0. Received: latents={tuple(latents)}"
+        )

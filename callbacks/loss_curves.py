@@ -1,0 +1,171 @@
+"""Draws the loss and its terms while a model trains."""
+
+import math
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import keras
+
+from keras_vae import charts, visualize
+from keras_vae.callbacks.frequency import LOGARITHMIC, Frequency
+from keras_vae.callbacks.output import Guard, check_writable, write_whole
+from keras_vae.callbacks.step_counter import StepCounter
+from keras_vae.callbacks.step_table import StepTable
+from keras_vae.callbacks.step_values import StepValues
+from keras_vae.callbacks.tensorboard import SummaryWriter, require_tensorboard
+
+NAMES = ("loss", "reconstruction_loss", "kl_loss")
+
+
+class LossCurves(keras.callbacks.Callback):
+    """Draws loss, reconstruction and KL against the training step, and the rate-distortion path.
+
+    After every epoch two charts are drawn anew:
+
+    - `FOLDER/losses.png`: the losses against the step, both axes logarithmic (the losses' linear if
+      one of them is not positive). Curves are the values of single training steps, spaced so that
+      they are smooth with few points (see `ELBOLogger` for what a model tells of a step); rings are
+      the validation at the epochs' ends.
+    - `FOLDER/rate_distortion.png`, where the model logs both: the epochs' `kl_loss`, the rate,
+      against their `reconstruction_loss`, the distortion, for training and validation, with
+      diagonals of equal ELBO (Alemi et al., "Fixing a Broken ELBO", 2018, figure 1). Both are in
+      nats an image if the losses are. Those of a model that says `reduction="mean"`, `latent_dim`
+      and `event_shape`, as `keras_vae.VAE` does, are means over latents and over pixels, and are
+      multiplied back.
+
+    The points are kept in `FOLDER/losses.csv`, from which a run that resumes goes on: rows of
+    single steps, and rows of whole epochs, which have an epoch's number.
+
+    Args:
+        folder: Where the charts are written.
+        names: Which losses, in the logs' names. Defaults to `("loss", "reconstruction_loss",
+            "kl_loss")`; those that the model does not log are left out.
+        frequency: At which steps the curves have points: `"logarithmic"` for twenty a decade,
+            `"power_of_two"`, an int N for every N steps, or `"epoch"` for the epochs' means.
+            Defaults to `"logarithmic"`.
+        tensorboard: Bool. Whether the charts also go to TensorBoard, below `FOLDER/tensorboard`;
+            needs the package `tensorboard`. Defaults to `False`.
+
+    Raises:
+        ValueError: If `frequency` or `names` is invalid.
+        ImportError: If `tensorboard` is asked for and not installed.
+        OSError: At the start of training, if the folder cannot be written. A failure later is one
+            warning.
+
+    Example:
+    >>> curves = keras_vae.callbacks.LossCurves("runs/mnist")
+    >>> model.fit(images, validation_data=held_out, epochs=10, callbacks=[curves])
+    """
+
+    def __init__(
+        self,
+        folder: str | os.PathLike,
+        names: Sequence[str] = NAMES,
+        frequency: str | int = LOGARITHMIC,
+        tensorboard: bool = False,
+    ):
+        super().__init__()
+        if isinstance(names, str) or not names:
+            raise ValueError(
+                "Invalid value for argument `names`. Expected a sequence of names in the logs, "
+                f"such as {NAMES}. Received: names={names!r}"
+            )
+        self.folder = Path(folder)
+        self.names = tuple(dict.fromkeys(names))
+        self.frequency = Frequency(frequency)
+        self.tensorboard = tensorboard
+        # The rate and the distortion are kept even where their curves are not drawn.
+        kept = tuple(dict.fromkeys((*self.names, *NAMES[1:])))
+        columns = ("epoch", *kept, *(f"val_{name}" for name in kept))
+        self._table = StepTable(self.folder / "losses.csv", columns)
+        if tensorboard:
+            require_tensorboard()
+
+    def on_train_begin(self, logs=None):
+        """Checks the folder."""
+        check_writable(self.folder)
+        self._guard = Guard(type(self).__name__)
+        self._steps = StepCounter()
+        self._values = StepValues(self.model)
+        self._summaries = SummaryWriter(self.folder) if self.tensorboard else None
+        self._charts = charts.Chart(), charts.Chart((520, 480))
+        self._rows = None
+
+    def on_epoch_begin(self, epoch, logs=None):
+        """Takes up the points of a run that resumes, once whatever restores it has done so."""
+        self._steps.begin_epoch(self.model)
+        self._values.begin_epoch()
+        if self._rows is None:
+            self._rows = []
+            with self._guard(f"take up {self._table.path}"):
+                self._table.begin(self._steps.step)
+                self._rows = self._table.rows if self._table.columns else []
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Keeps the losses of the steps that are due."""
+        before, now = self._steps.end_batch(self.model, batch)
+        due = self.frequency.due(before, now)
+        if due:
+            with self._guard("read the model's losses"):
+                for step, values in self._values.read(due, now, logs):
+                    self._keep({**values, "step": step})
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Keeps the epoch's losses and draws."""
+        self._keep({**(logs or {}), "step": self._steps.step, "epoch": epoch + 1})
+        with self._guard("draw or write a chart"):
+            for name, picture in self._draw():
+                write_whole(self.folder / f"{name}.png", visualize.png(picture))
+                if self._summaries:
+                    self._summaries.image(name, picture, epoch + 1)
+
+    def on_train_end(self, logs=None):
+        """Closes what is open."""
+        if self._summaries:
+            with self._guard("close the event file"):
+                self._summaries.close()
+
+    def _keep(self, row):
+        row = {name: row[name] for name in self._table.names if row.get(name) is not None}
+        self._rows.append(row)
+        with self._guard(f"write {self._table.path}"):
+            self._table.add(row)
+
+    def _draw(self):
+        """Yields the charts, `(name, picture)`."""
+        epochs = [row for row in self._rows if row.get("epoch") is not None]
+        steps = [row for row in self._rows if row.get("epoch") is None] or epochs
+        validation = {name: _column(epochs, f"val_{name}") for name in self.names}
+        yield (
+            "losses",
+            charts.loss_curves(
+                _column(steps, "step"),
+                {name: _column(steps, name) for name in self.names},
+                (_column(epochs, "step"), validation),
+                chart=self._charts[0],
+            ),
+        )
+        pixels, latents = _reduced(self.model)
+        paths = {}
+        for label, prefix in (("training", ""), ("validation", "val_")):
+            rate = _column(epochs, f"{prefix}kl_loss", latents)
+            distortion = _column(epochs, f"{prefix}reconstruction_loss", pixels)
+            if any(not math.isnan(x + y) for x, y in zip(rate, distortion, strict=True)):
+                paths[label] = rate, distortion
+        if "training" in paths:
+            numbers = [row["epoch"] for row in epochs]
+            yield "rate_distortion", charts.rate_distortion(paths, numbers, chart=self._charts[1])
+
+
+def _column(rows, name, factor=1):
+    """A column of the table, NaN where it is empty."""
+    return [math.nan if row.get(name) is None else factor * row[name] for row in rows]
+
+
+def _reduced(model):
+    """Over how many pixels and latents the model's losses are means; 1 and 1 for sums."""
+    if getattr(model, "reduction", None) != "mean":
+        return 1, 1
+    event_shape, latents = getattr(model, "event_shape", None), getattr(model, "latent_dim", None)
+    return math.prod(event_shape or (1,)), latents or 1

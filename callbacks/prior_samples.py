@@ -1,0 +1,77 @@
+"""What a model makes of the same draws from the prior, while it trains."""
+
+import math
+import os
+
+import numpy as np
+from PIL import Image
+
+from keras_vae import visualize
+from keras_vae.callbacks.frequency import EPOCH
+from keras_vae.callbacks.model_functions import ModelFunctions
+from keras_vae.callbacks.picture_callback import (
+    PictureCallback,
+    checked_count,
+    checked_latent_dim,
+)
+
+
+class PriorSamples(PictureCallback):
+    """Decodes the same codes at every chosen epoch or step.
+
+    The codes are drawn from N(0, I) once, by a generator of their own that neither the model nor
+    anything else draws from, so pictures compare from epoch to epoch and between models of as many
+    latents. Written to `FOLDER/prior_samples/epoch_0001.png` and so on, as close to a square as
+    `num_images` allows, row by row.
+
+    Args:
+        folder: Folder of the run.
+        num_images: Int. How many codes. Defaults to `64`.
+        seed: Int. Seed of `numpy.random.default_rng`. Defaults to `0`.
+        latent_dim: Int. Number of latents, for a model that does not tell. Defaults to `None`.
+        frequency: `"epoch"`, an int N for every N steps, `"power_of_two"` or `"logarithmic"`, as
+            `ELBOLogger` takes it. Defaults to `"epoch"`.
+        tensorboard: Bool. Whether pictures also go to TensorBoard. Defaults to `False`.
+        decode: Function from codes `[n, latent]` to images, for a model that does not tell how.
+            Defaults to `None`: see `keras_vae.callbacks.model_functions`.
+
+    Raises:
+        ValueError: If an argument is invalid, or at the start of training if no decoder is found.
+        OSError: At the start of training, if the folder cannot be written.
+
+    Example:
+    >>> model.fit(images, callbacks=[keras_vae.callbacks.PriorSamples("runs/mnist")])
+    """
+
+    def __init__(
+        self,
+        folder: str | os.PathLike,
+        num_images: int = 64,
+        seed: int = 0,
+        latent_dim: int | None = None,
+        frequency: str | int = EPOCH,
+        tensorboard: bool = False,
+        decode=None,
+    ):
+        super().__init__(folder, "prior_samples", frequency, tensorboard, decode=decode)
+        self.num_images = checked_count(num_images, "num_images")
+        self.seed = checked_count(seed, "seed", least=0)
+        self.latent_dim = None if latent_dim is None else checked_count(latent_dim, "latent_dim")
+        self.codes = None
+
+    def prepare(self, functions: ModelFunctions):
+        """Draws the codes, and decodes one of them."""
+        functions.require_decode()
+        shape = (self.num_images, checked_latent_dim(functions, self.latent_dim))
+        self.codes = np.random.default_rng(self.seed).standard_normal(shape, np.float32)
+        functions.decode(self.codes[:1])
+
+    def draw(self, functions: ModelFunctions) -> dict[str, Image.Image]:
+        """The decoded codes in rows."""
+        images = functions.decode(self.codes)
+        columns = math.ceil(math.sqrt(len(images)))
+        rows = math.ceil(len(images) / columns)
+        # White, as the gaps are, where the last row is not full.
+        cells = np.ones((rows * columns, *images.shape[1:]), np.float32)
+        cells[: len(images)] = images
+        return {self.name: visualize.image_grid(cells.reshape(rows, columns, *images.shape[1:]))}
