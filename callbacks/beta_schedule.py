@@ -10,8 +10,8 @@ class BetaSchedule(ValueSchedule):
 
     A KL that enters slowly lets the code become useful before it is paid for, which is the usual
     cure of posterior collapse (Bowman et al., 2016; Fu et al., 2019). See `ValueSchedule` for the
-    shapes, for what the model must offer, and for resuming. `keras_vae.VAE` logs `beta` itself, as a
-    mean over the epoch; to the `logs` of other models the value of the epoch's last step is added.
+    shapes, for what the model must offer, and for resuming. `keras_vae.VAE` logs `beta` itself, as
+    a mean over the epoch; to the `logs` of other models that of the epoch's last step is added.
 
     Args:
         schedule: `"linear"`, `"cosine"`, `"sigmoid"`, `"cyclical"`, or a function from the number
