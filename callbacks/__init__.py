@@ -13,6 +13,7 @@ from keras_vae.callbacks.latent_traversal import LatentTraversal
 from keras_vae.callbacks.loss_curves import LossCurves
 from keras_vae.callbacks.prior_samples import PriorSamples
 from keras_vae.callbacks.reconstruction_grid import ReconstructionGrid
+from keras_vae.callbacks.value_schedule import ValueSchedule
 
 __all__ = [
     "BetaSchedule",
@@ -24,5 +25,6 @@ __all__ = [
     "LossCurves",
     "PriorSamples",
     "ReconstructionGrid",
+    "ValueSchedule",
     "animate",
 ]
