@@ -110,14 +110,26 @@ def test_an_archive_that_unpacks_to_gigabytes_is_refused(saved, monkeypatch):
         keras_vae.VAE.from_preset(folder)
 
 
-def test_a_model_that_carries_code_is_refused_and_the_code_does_not_run(saved, tmp_path):
+def touch_witness(x):
+    """What a hostile file would run: it leaves a trace where the environment says."""
+    import os
+    import pathlib
+
+    pathlib.Path(os.environ["WITNESS"]).touch()
+    return x
+
+
+def test_a_model_that_carries_code_is_refused_and_the_code_does_not_run(
+    saved, tmp_path, monkeypatch
+):
     _, folder = saved
     witness = tmp_path / "witness"
+    monkeypatch.setenv("WITNESS", str(witness))
     inputs = keras.Input((2,))
-    outputs = keras.layers.Lambda(lambda x, path=witness: path.touch() or x)(inputs)
-    hostile = keras.Model(inputs, outputs)
-    witness.unlink(missing_ok=True)
-    hostile.save(tmp_path / "hostile.keras")
+    outputs = keras.layers.Lambda(lambda x: touch_witness(x))(inputs)
+    keras.Model(inputs, outputs).save(tmp_path / "hostile.keras")
+    assert witness.exists()
+    witness.unlink()
     replace_model(folder, (tmp_path / "hostile.keras").read_bytes())
     with pytest.raises(ValueError, match="does not load"):
         keras_vae.VAE.from_preset(folder)
