@@ -3,8 +3,10 @@
 TensorFlow Datasets is imported on first use: it takes longer than all the rest of `keras_vae`.
 """
 
+import contextlib
 import difflib
 import importlib
+import io
 import os
 
 EMBEDDED = "typeset_digits"
@@ -64,9 +66,13 @@ def prepared_builder(name: str, data_dir: str | os.PathLike | None = None, downl
         return builder
     if not download:
         raise DatasetUnavailableError(_unavailable(builder, "`download` is False"))
-    if name.split(":")[0] != EMBEDDED:
+    if name.split(":")[0] == EMBEDDED:
+        # TFDS announces a download, which is not what happens.
+        with contextlib.redirect_stdout(io.StringIO()):
+            builder.download_and_prepare()
+    else:
         _probe(builder)
-    builder.download_and_prepare()
+        builder.download_and_prepare()
     return builder
 
 

@@ -1,0 +1,142 @@
+"""The main job, on a few small images in place of MNIST."""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+import keras_vae
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "mnist.py"
+SETTINGS = ["--steps", "5", "--batch-size", "8", "--hidden-sizes", "6", "--latent-dim", "3"]
+
+
+@pytest.fixture
+def mnist():
+    spec = importlib.util.spec_from_file_location("examples_mnist", EXAMPLE)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def loaded(monkeypatch):
+    """Twenty images of 8x8 pixels for every data set; records which were asked for."""
+    images = np.random.default_rng(0).random((20, 8, 8, 1), dtype=np.float32)
+    names = []
+
+    def load(name, split, batch_size, **_):
+        names.append(name)
+        return tf.data.Dataset.from_tensor_slices(images).batch(batch_size)
+
+    monkeypatch.setattr(keras_vae.datasets, "load", load)
+    return names
+
+
+def run(mnist, monkeypatch, *arguments):
+    monkeypatch.setattr(sys, "argv", ["mnist.py", *arguments])
+    mnist.main()
+
+
+def test_it_leaves_everything_that_it_promises(mnist, loaded, monkeypatch, tmp_path, capsys):
+    run(mnist, monkeypatch, *SETTINGS, "--output-dir", str(tmp_path / "run"))
+
+    assert loaded == ["mnist"]
+    folder = tmp_path / "run"
+    table = pd.read_csv(folder / "elbo.csv")
+    assert list(table) == ["step", "loss", "reconstruction_loss", "kl_loss", "elbo", "beta"]
+    assert table["step"].tolist() == [1, 2, 4]
+    np.testing.assert_allclose(
+        table["loss"], table["reconstruction_loss"] + 0.01 * table["kl_loss"], rtol=1e-5
+    )
+    for picture in (
+        "losses.png",
+        "reconstructions/step_00000004.png",
+        "traversals/grid/step_00000004.png",
+        "traversals/latents/step_00000004.png",
+    ):
+        with Image.open(folder / picture) as opened:
+            opened.load()
+    vae = keras.saving.load_model(folder / "model.keras")
+    assert int(vae.optimizer.iterations) == 5
+    printed = capsys.readouterr().out
+    assert "Mean loss of steps 1 to 5" in printed
+
+
+def test_without_mnist_it_says_so_and_takes_typeset_digits(
+    mnist, loaded, monkeypatch, tmp_path, capsys
+):
+    load = keras_vae.datasets.load
+
+    def unavailable(name, *arguments, **settings):
+        if name == "mnist":
+            raise keras_vae.datasets.DatasetUnavailableError("no MNIST here")
+        return load(name, *arguments, **settings)
+
+    monkeypatch.setattr(keras_vae.datasets, "load", unavailable)
+    run(mnist, monkeypatch, *SETTINGS, "--output-dir", str(tmp_path))
+    assert loaded == ["typeset_digits"]
+    assert "training on typeset_digits instead" in capsys.readouterr().out
+
+    with pytest.raises(SystemExit) as exit:
+        run(mnist, monkeypatch, *SETTINGS, "--dataset", "mnist", "--output-dir", str(tmp_path))
+    assert exit.value.code == 2
+    assert "error: no MNIST here" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--beta", "-1"], "`beta`. Expected a finite number of at least 0. Received: -1"),
+        (["--beta", "nan"], "`beta`. Expected a finite number"),
+        (["--latent-dim", "0"], "`latent_dim`. Expected positive integers. Received: 0"),
+        (["--hidden-sizes", "-3"], "`hidden_sizes`. Expected positive integers. Received: -3"),
+    ],
+)
+def test_bad_settings_are_one_clear_line_and_nothing_is_written(
+    mnist, loaded, monkeypatch, tmp_path, capsys, arguments, message
+):
+    with pytest.raises(SystemExit) as exit:
+        run(mnist, monkeypatch, *SETTINGS, *arguments, "--output-dir", str(tmp_path / "run"))
+    assert exit.value.code == 2
+    error = capsys.readouterr().err
+    assert message in error and "Traceback" not in error
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_an_error_before_any_work(
+    mnist, loaded, monkeypatch, tmp_path, capsys
+):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(SystemExit) as exit:
+        run(mnist, monkeypatch, *SETTINGS, "--output-dir", str(tmp_path / "file" / "run"))
+    assert exit.value.code == 2
+    assert "Cannot write into the folder" in capsys.readouterr().err
+    assert loaded == []
+
+
+def test_the_help_names_every_option(mnist, monkeypatch, capsys):
+    with pytest.raises(SystemExit) as exit:
+        run(mnist, monkeypatch, "--help")
+    assert exit.value.code == 0
+    printed = capsys.readouterr().out
+    for option in (
+        "dataset",
+        "beta",
+        "reduction",
+        "latent-dim",
+        "hidden-sizes",
+        "scale",
+        "batch-size",
+        "learning-rate",
+        "steps",
+        "seed",
+        "output-dir",
+    ):
+        assert f"--{option}" in printed
