@@ -141,7 +141,6 @@ def train(name: str, directory: Path, seed: int = 0, epochs: int | None = None):
         "num_samples": recipe.get("num_samples", 100),
         "seed": 0,
     }
-    figures = measure(vae, **evaluated)
     details = {
         "description": recipe["description"],
         "data": {
@@ -169,10 +168,12 @@ def train(name: str, directory: Path, seed: int = 0, epochs: int | None = None):
             "date": datetime.date.today().isoformat(),
         },
         "evaluation": evaluated,
-        "figures": figures,
         "pinned": pinned_outputs(vae),
     }
-    path = presets.write(vae, directory, name, details)
+    # Once before measuring, which may take as long as training did.
+    presets.write(vae, directory, name, details)
+    figures = measure(vae, **evaluated)
+    path = presets.write(vae, directory, name, {**details, "figures": figures})
     print(f"{path}: elbo {figures['elbo']:.2f}, {minutes:.1f} minutes", flush=True)
 
 

@@ -120,7 +120,7 @@ def write(model: keras.Model, directory: Path, name: str, details: dict) -> Path
     contents = {
         "format": CARD_FORMAT,
         "name": name,
-        "description": details.pop("description", f"A {type(model).__name__}."),
+        "description": f"A {type(model).__name__}.",
         "class": keras.saving.get_registered_name(type(model)),
         **details,
         "num_parameters": model.count_params(),
