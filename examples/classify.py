@@ -35,7 +35,7 @@ def main():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("--preset", default="typeset_digits_conv", help="(typeset_digits_conv)")
+    add("--preset", default="mnist_mlp", help="(mnist_mlp)")
     add("--dataset", default="typeset_digits", help="(typeset_digits)")
     add("--labels", type=int, default=200, help="labelled images (200)")
     add("--epochs", type=int, default=100, help="(100)")
