@@ -1,7 +1,7 @@
 """A plain Keras classifier on top of a trained VAE's encoder.
 
-With few labels the encoder, which has seen many images without any, is worth more than the pixels:
-prints the test accuracy of the same small classifier on both.
+Prints the test accuracy of the same linear classifier on the encoder's 20 features and on the 784
+pixels, learned from a few labelled images.
 """
 
 import argparse
@@ -25,7 +25,8 @@ def classifier(features: keras.Model | None, input_shape) -> keras.Model:
         hidden = features(inputs)["loc"]
     outputs = keras.layers.Dense(10, activation="softmax")(hidden)
     model = keras.Model(inputs, outputs)
-    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    optimizer = keras.optimizers.Adam(1e-2)
+    model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
     return model
 
 
