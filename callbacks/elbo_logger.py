@@ -10,7 +10,7 @@ import keras
 from keras_vae.callbacks.frequency import POWER_OF_TWO, Frequency
 from keras_vae.callbacks.output import Guard, check_writable
 from keras_vae.callbacks.step_counter import StepCounter
-from keras_vae.callbacks.step_table import StepTable
+from keras_vae.callbacks.step_table import StepTable, checked_names
 from keras_vae.callbacks.step_values import StepValues
 from keras_vae.callbacks.tensorboard import SummaryWriter, require_tensorboard
 
@@ -73,14 +73,9 @@ class ELBOLogger(keras.callbacks.Callback):
         tensorboard: bool = False,
     ):
         super().__init__()
-        if isinstance(names, str) or not names:
-            raise ValueError(
-                "Invalid value for argument `names`. Expected a sequence of names in the logs, "
-                f"such as {NAMES[:3]}. Received: names={names!r}"
-            )
         self.path = Path(folder) / "elbo.csv"
         self.frequency = Frequency(frequency)
-        self.names = tuple(dict.fromkeys(names))
+        self.names = checked_names(names)
         self.print_table = print_table
         self.tensorboard = tensorboard
         columns = self.names

@@ -11,7 +11,7 @@ from keras_vae import charts, visualize
 from keras_vae.callbacks.frequency import LOGARITHMIC, Frequency
 from keras_vae.callbacks.output import Guard, check_writable, write_whole
 from keras_vae.callbacks.step_counter import StepCounter
-from keras_vae.callbacks.step_table import StepTable
+from keras_vae.callbacks.step_table import StepTable, checked_names
 from keras_vae.callbacks.step_values import StepValues
 from keras_vae.callbacks.tensorboard import SummaryWriter, require_tensorboard
 
@@ -66,13 +66,8 @@ class LossCurves(keras.callbacks.Callback):
         tensorboard: bool = False,
     ):
         super().__init__()
-        if isinstance(names, str) or not names:
-            raise ValueError(
-                "Invalid value for argument `names`. Expected a sequence of names in the logs, "
-                f"such as {NAMES}. Received: names={names!r}"
-            )
         self.folder = Path(folder)
-        self.names = tuple(dict.fromkeys(names))
+        self.names = checked_names(names)
         self.frequency = Frequency(frequency)
         self.tensorboard = tensorboard
         # The rate and the distortion are kept even where their curves are not drawn.

@@ -4,7 +4,7 @@ import contextlib
 import csv
 import io
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -126,3 +126,17 @@ def _text(value):
         return "" if value is None else str(value)
     single = np.float32(value)
     return str(single if float(single) == value else float(value))
+
+
+def checked_names(names: Sequence[str]) -> tuple[str, ...]:
+    """The names of what is logged, each once.
+
+    Raises:
+        ValueError: If they are no sequence of names, or there are none.
+    """
+    if isinstance(names, str) or not names:
+        raise ValueError(
+            "Invalid value for argument `names`. Expected a sequence of names in the logs, such as "
+            f"('loss', 'reconstruction_loss', 'kl_loss'). Received: names={names!r}"
+        )
+    return tuple(dict.fromkeys(names))

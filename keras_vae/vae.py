@@ -40,7 +40,9 @@ class VAE(keras.Model):
     `y` is not used. They log
 
     - `reconstruction_loss` and `kl_loss`, the two terms as they enter the loss, and `beta`, so
-      that `loss == reconstruction_loss + beta * kl_loss` (plus any further terms by their names);
+      that `loss == reconstruction_loss + beta * kl_loss` (plus any further terms by their names).
+      While a schedule moves beta, an epoch's `beta` is its mean weighted by the KL, for which this
+      still holds;
     - `elbo`, the plain evidence lower bound in nats an example, whatever beta or reduction.
 
     Args:
