@@ -23,7 +23,9 @@ def main():
     options = parser.parse_args()
     try:
         settings, model = _model_and_settings(options)
-        figures = measure(model, progress=not options.quiet, **settings)
+        # Progress goes to standard output too, where it would break the JSON.
+        progress = not (options.quiet or options.json)
+        figures = measure(model, progress=progress, **settings)
     except (ValueError, OSError, keras_vae.datasets.DatasetUnavailableError) as error:
         parser.exit(2, f"{parser.prog}: error: {error}\n")
     if options.json:
@@ -79,12 +81,17 @@ def _model_and_settings(options):
         for name in ("dataset", "split", "binarize", "num_samples", "seed")
         if (value := getattr(options, name)) is not None
     }
-    if options.model.endswith(".keras"):
-        if "dataset" not in given:
-            raise ValueError("A .keras file does not say what it is for. Pass --dataset.")
-        return {"split": "test", **given}, keras.saving.load_model(options.model)
-    evaluated = keras_vae.presets.card(options.model).get("evaluation", {})
-    return {"split": "test", **evaluated, **given}, keras_vae.VAE.from_preset(options.model)
+    is_file = options.model.endswith(".keras")
+    evaluated = {} if is_file else keras_vae.presets.card(options.model).get("evaluation", {})
+    settings = {"split": "test", **evaluated, **given}
+    if "dataset" not in settings:
+        raise ValueError(f"{options.model} does not say what images it is for. Pass --dataset.")
+    if not is_file:
+        return settings, keras_vae.VAE.from_preset(options.model)
+    model = keras.saving.load_model(options.model)
+    if not isinstance(model, keras_vae.VAE):
+        raise ValueError(f"{options.model} is a {type(model).__name__}. Expected: a VAE.")
+    return settings, model
 
 
 def _parser():
@@ -102,7 +109,7 @@ def _parser():
         help="of the log-likelihood; 0 leaves it out (100, or the card's)",
     )
     add("--seed", type=int, help="(0)")
-    add("--json", action="store_true", help="print JSON")
+    add("--json", action="store_true", help="print JSON and nothing else")
     add("--quiet", action="store_true", help="no progress bars")
     return parser
 

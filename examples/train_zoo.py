@@ -2,6 +2,7 @@
 
     python examples/train_zoo.py NAME [NAME ...]
     python examples/train_zoo.py --all
+    python examples/train_zoo.py --measure NAME [NAME ...]
 
 Each recipe below is the whole of what makes a model: data, networks, beta, optimizer and length.
 """
@@ -9,6 +10,7 @@ Each recipe below is the whole of what makes a model: data, networks, beta, opti
 import argparse
 import datetime
 import hashlib
+import json
 import os
 import platform
 import time
@@ -23,6 +25,7 @@ from evaluate import measure
 
 import keras_vae
 from keras_vae import networks, presets
+from keras_vae.callbacks.output import write_whole
 
 SHAPE = (28, 28, 1)
 
@@ -113,14 +116,18 @@ def train(name: str, directory: Path, seed: int = 0, epochs: int | None = None):
         name: Of the recipe.
         directory: Where `NAME.keras` and `NAME.json` go.
         seed: Of weights, noise and data order.
-        epochs: Instead of the recipe's, for a trial.
+        epochs: Instead of the recipe's, for a trial; a recipe that counts steps has none.
     """
     recipe = RECIPES[name]
     dataset, split = recipe.get("dataset", "mnist"), recipe.get("split", "train")
     batch_size, binarize = recipe.get("batch_size", 128), recipe.get("binarize")
     keras.utils.set_random_seed(seed)
     images = keras_vae.datasets.load(dataset, split, batch_size, binarize=binarize, seed=seed)
-    steps = recipe.get("steps") or (epochs or recipe["epochs"]) * int(images.cardinality())
+    if "steps" in recipe:
+        epochs, steps = None, recipe["steps"]
+    else:
+        epochs = epochs or recipe["epochs"]
+        steps = epochs * int(images.cardinality())
     rate = 1e-3
     if not recipe.get("constant_rate"):
         rate = keras.optimizers.schedules.CosineDecay(rate, steps, alpha=0.01)
@@ -128,10 +135,10 @@ def train(name: str, directory: Path, seed: int = 0, epochs: int | None = None):
     vae.compile(optimizer=keras.optimizers.Adam(rate), steps_per_execution=64)
 
     began = time.perf_counter()
-    if "steps" in recipe:
-        history = vae.fit(images.repeat(), steps_per_epoch=steps, verbose=2).history
+    if epochs is None:
+        history = vae.fit(images.repeat().take(steps), verbose=2).history
     else:
-        history = vae.fit(images, epochs=epochs or recipe["epochs"], verbose=2).history
+        history = vae.fit(images, epochs=epochs, verbose=2).history
     minutes = (time.perf_counter() - began) / 60
 
     evaluated = {
@@ -151,11 +158,11 @@ def train(name: str, directory: Path, seed: int = 0, epochs: int | None = None):
             "test_images_held_out": "test" not in split,
         },
         "training": {
-            "command": f"python examples/train_zoo.py {name}",
+            "command": _command(name, seed, None if epochs == recipe.get("epochs") else epochs),
             "seed": seed,
             "batch_size": batch_size,
             "steps": steps,
-            "epochs": epochs or recipe.get("epochs"),
+            "epochs": epochs,
             "optimizer": "Adam",
             "learning_rate": "0.001" if recipe.get("constant_rate") else "0.001, cosine to 0.00001",
             "beta": vae.get_config()["beta"],
@@ -187,6 +194,27 @@ def pinned_outputs(vae) -> dict:
     }
 
 
+def measure_again(name: str, directory: Path):
+    """Measures a model that is there once more, as its card says, and writes the card's figures.
+
+    Args:
+        name: Of the model.
+        directory: Where `NAME.keras` and `NAME.json` are.
+    """
+    vae = keras.saving.load_model(directory / f"{name}.keras")
+    card = json.loads((directory / f"{name}.json").read_text())
+    card["figures"] = measure(vae, **card["evaluation"])
+    write_whole(directory / f"{name}.json", json.dumps(card, indent=2) + "\n")
+    print(f"{name}: elbo {card['figures']['elbo']:.2f}", flush=True)
+
+
+def _command(name, seed, epochs):
+    """The command line that repeats a training."""
+    command = f"python examples/train_zoo.py {name}"
+    command += f" --seed {seed}" if seed else ""
+    return command + (f" --epochs {epochs}" if epochs else "")
+
+
 def _checksum(dataset):
     """SHA-256 of the test split's pixels, as bytes in the order of the data set."""
     digest = hashlib.sha256()
@@ -203,6 +231,7 @@ def main():
     add = parser.add_argument
     add("names", nargs="*", metavar="NAME", help=", ".join(RECIPES))
     add("--all", action="store_true", help="every one of them")
+    add("--measure", action="store_true", help="measure those that are there, without training")
     add("--epochs", type=int, help="instead of the recipe's, for a trial")
     add("--seed", type=int, default=0, help="(0)")
     add("--output-dir", type=Path, default=presets.folder(), help="(the package's saved_models)")
@@ -211,6 +240,9 @@ def main():
     if not names or set(names) - set(RECIPES):
         parser.error(f"name models to train, among {', '.join(RECIPES)}, or pass --all")
     for name in names:
+        if options.measure:
+            measure_again(name, options.output_dir)
+            continue
         train(name, options.output_dir, options.seed, options.epochs)
 
 

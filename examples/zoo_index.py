@@ -5,11 +5,13 @@ rows, and below them one row for each of up to ten latents, the most used first.
 """
 
 import argparse
+import json
 import os
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+import keras
 import numpy as np
 
 import keras_vae
@@ -101,11 +103,14 @@ def main():
     )
     folder = parser.parse_args().folder
     table, sections = "", ""
-    for path in sorted(folder.glob("*.keras")):
-        card = presets.card(path.stem)
-        table += row(card, path.stat().st_size)
+    for path in sorted(folder.glob("*.json")):
+        card, model = json.loads(path.read_text(encoding="utf-8")), path.with_suffix(".keras")
+        if "figures" not in card:
+            print(f"{card['name']} is left out: it has not been measured yet")
+            continue
+        table += row(card, model.stat().st_size)
         sections += section(card)
-        drawn = picture(keras_vae.VAE.from_preset(path.stem), card)
+        drawn = picture(keras.saving.load_model(model), card)
         write_whole(folder / "images" / f"{path.stem}.png", visualize.png(drawn))
     write_whole(folder / "README.md", HEADER + table + sections)
     print(f"{folder / 'README.md'}: {table.count(chr(10))} models")

@@ -1,6 +1,7 @@
 """Image data sets as `tf.data` pipelines of float32 images in [0, 1]."""
 
+from keras_vae.datasets.arrays import from_arrays
 from keras_vae.datasets.image_pipeline import load
 from keras_vae.datasets.source import DatasetUnavailableError
 
-__all__ = ["DatasetUnavailableError", "load"]
+__all__ = ["DatasetUnavailableError", "from_arrays", "load"]

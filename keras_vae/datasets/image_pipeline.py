@@ -1,16 +1,20 @@
 """`load`: any TFDS image set as batches for `fit`."""
 
-import itertools
-import numbers
 import os
 from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
 
+from keras_vae.datasets.arrays import (
+    bernoulli,
+    check_batching,
+    epoch_number,
+    finished,
+    from_arrays,
+    scaled,
+)
 from keras_vae.datasets.source import prepared_builder
-
-BINARIZATIONS = (None, "dynamic", "fixed")
 
 
 def load(
@@ -60,21 +64,7 @@ def load(
         ValueError: If an argument is invalid or the name or split unknown.
         DatasetUnavailableError: If the set is neither prepared nor downloadable.
     """
-    if binarize not in BINARIZATIONS:
-        raise ValueError(
-            "Invalid value for argument `binarize`. Expected one of "
-            f"{list(BINARIZATIONS)}. Received: binarize={binarize!r}"
-        )
-    if not isinstance(batch_size, numbers.Integral) or batch_size < 1:
-        raise ValueError(
-            "Invalid value for argument `batch_size`. Expected a positive integer. "
-            f"Received: batch_size={batch_size}"
-        )
-    if not isinstance(seed, numbers.Integral) or not 0 <= seed < 2**31:
-        raise ValueError(
-            "Invalid value for argument `seed`. Expected an integer from 0 to 2**31 - 1. "
-            f"Received: seed={seed!r}"
-        )
+    check_batching(batch_size, binarize, seed)
     is_pair = isinstance(image_size, list | tuple) and len(image_size) == 2
     if image_size is not None and not (is_pair and min(image_size) > 0):
         raise ValueError(
@@ -126,11 +116,6 @@ class _Split:
 
     def batches(self, batch_size, shuffle, binarize, drop_remainder, seed, memory_limit):
         """The batches, from memory where the split fits."""
-        size = self.num_examples * int(np.prod(self.image_shape))
-        if size <= memory_limit:
-            source = self._from_memory(batch_size, shuffle, binarize, drop_remainder, seed)
-        else:
-            source = self._from_disk(batch_size, shuffle, binarize, drop_remainder, seed)
         whole, rest = divmod(self.num_examples, batch_size)
         count = whole + (rest > 0 and not drop_remainder)
         if not count:
@@ -138,35 +123,11 @@ class _Split:
                 f"Split {self.split!r} of {self.builder.name!r} has {self.num_examples} images, "
                 f"too few for a batch of {batch_size} with `drop_remainder`."
             )
-        source = source.apply(tf.data.experimental.assert_cardinality(count))
-        return source.prefetch(tf.data.AUTOTUNE)
-
-    def _from_memory(self, batch_size, shuffle, binarize, drop_remainder, seed):
-        images, labels = self._decoded()
-        if binarize == "fixed":
-            images = _binarized_once(images, seed)
-        # Held as bytes, a quarter of the memory, and scaled batch by batch.
-        images = tf.constant(images)
-        labels = tf.constant(labels) if self.with_labels else None
-        batches_an_epoch = -(-self.num_examples // batch_size)
-
-        def epoch(number):
-            order = tf.range(self.num_examples, dtype=tf.int32)
-            if shuffle:
-                order = tf.random.experimental.stateless_shuffle(order, [seed, number])
-            batches = tf.data.Dataset.from_tensor_slices(order).batch(batch_size, drop_remainder)
-            return batches.enumerate().map(
-                lambda index, rows: gather(rows, [seed, number * batches_an_epoch + index]),
-                num_parallel_calls=tf.data.AUTOTUNE,
-            )
-
-        def gather(rows, noise_seed):
-            batch = _scaled(tf.gather(images, rows))
-            if binarize == "dynamic":
-                batch = _bernoulli(batch, noise_seed)
-            return (batch, tf.gather(labels, rows)) if self.with_labels else batch
-
-        return _epoch_number().flat_map(epoch)
+        if self.num_examples * int(np.prod(self.image_shape)) <= memory_limit:
+            images, labels = self._decoded()
+            return from_arrays(images, labels, batch_size, shuffle, binarize, drop_remainder, seed)
+        batches = self._from_disk(batch_size, shuffle, binarize, drop_remainder, seed)
+        return finished(batches, count)
 
     def _from_disk(self, batch_size, shuffle, binarize, drop_remainder, seed):
         examples = self._examples().enumerate()
@@ -174,11 +135,11 @@ class _Split:
             examples = examples.shuffle(10_000, seed=seed, reshuffle_each_iteration=True)
 
         def prepare(number, index, example):
-            image = _scaled(self._decode(example["image"]))
+            image = scaled(self._decode(example["image"]))
             if binarize == "fixed":
-                image = _bernoulli(image, [seed, index])
+                image = bernoulli(image, [seed, index])
             elif binarize == "dynamic":
-                image = _bernoulli(image, [seed, number * self.num_examples + index])
+                image = bernoulli(image, [seed, number * self.num_examples + index])
             return (image, example["label"]) if self.with_labels else image
 
         def epoch(number):
@@ -187,7 +148,7 @@ class _Split:
                 num_parallel_calls=tf.data.AUTOTUNE,
             )
 
-        return _epoch_number().flat_map(epoch).batch(batch_size, drop_remainder)
+        return epoch_number().flat_map(epoch).batch(batch_size, drop_remainder)
 
     def _examples(self):
         import tensorflow_datasets as tfds
@@ -225,30 +186,3 @@ class _Split:
                 labels[start:stop] = batch["label"]
             start = stop
         return images, labels
-
-
-def _epoch_number():
-    """One int64, the number of times that the data set was iterated before, from 0."""
-    count = itertools.count()
-    return tf.data.Dataset.from_generator(
-        lambda: iter([next(count)]), output_signature=tf.TensorSpec((), tf.int64)
-    )
-
-
-def _scaled(image):
-    return tf.cast(image, tf.float32) / 255.0
-
-
-def _bernoulli(probabilities, seed):
-    uniform = tf.random.stateless_uniform(tf.shape(probabilities), seed, alg="philox")
-    return tf.cast(uniform < probabilities, tf.float32)
-
-
-def _binarized_once(images, seed):
-    generator = np.random.default_rng(seed)
-    binary = np.empty_like(images)
-    for start in range(0, len(images), 1024):
-        rows = slice(start, start + 1024)
-        uniform = generator.random(images[rows].shape, dtype=np.float32)
-        binary[rows] = 255 * (uniform < images[rows] / np.float32(255))
-    return binary

@@ -45,7 +45,10 @@ def prepared_builder(name: str, data_dir: str | os.PathLike | None = None, downl
     if name.split(":")[0].split("/")[0] == EMBEDDED:
         # Importing the module registers the builder with TFDS.
         importlib.import_module("keras_vae.datasets.typeset_digits")
-    elif name.split(":")[0].split("/")[0] not in (known := tfds.list_builders()):
+    # Community data sets are left out: their index is somewhere on the network.
+    elif name.split(":")[0].split("/")[0] not in (
+        known := tfds.list_builders(with_community_datasets=False)
+    ):
         close = difflib.get_close_matches(name, known, n=5)
         raise ValueError(
             f"Invalid value for argument `name`. Expected {EMBEDDED!r} or an image set of "

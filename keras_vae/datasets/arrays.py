@@ -1,0 +1,154 @@
+"""`from_arrays`: images in memory as shuffled batches for `fit`."""
+
+import itertools
+import numbers
+
+import numpy as np
+import tensorflow as tf
+
+BINARIZATIONS = (None, "dynamic", "fixed")
+
+
+def from_arrays(
+    images: np.ndarray,
+    labels: np.ndarray | None = None,
+    batch_size: int = 128,
+    shuffle: bool = True,
+    binarize: str | None = None,
+    drop_remainder: bool = False,
+    seed: int = 0,
+) -> tf.data.Dataset:
+    """Batches of images that are in memory, shuffled anew every epoch.
+
+    The order is a function of `(seed, epoch)` alone, an epoch being one iteration over the
+    returned object. Whole batches are gathered at once, which is several times faster than a
+    `tf.data` pipeline over single images.
+
+    Args:
+        images: `[n, height, width, channels]`: bytes, which are held as such and scaled to [0, 1]
+            batch by batch, or floating point, which are left as they are.
+        labels: `[n, ...]`. Defaults to `None`: images alone.
+        batch_size: Int. Images a batch; the last batch may be smaller. Defaults to `128`.
+        shuffle: Bool. Defaults to `True`.
+        binarize: `"dynamic"` draws each pixel from Bernoulli(pixel) afresh every epoch (Burda et
+            al., 2016); `"fixed"` draws it once (Larochelle & Murray, 2011). Both are seeded.
+            Defaults to `None`: grey pixels.
+        drop_remainder: Bool. Whether to drop a smaller last batch. Defaults to `False`.
+        seed: Int. Defaults to `0`.
+
+    Returns:
+        A `tf.data.Dataset` of float32 batches `[batch, height, width, channels]`, or of pairs of
+        them and labels.
+
+    Raises:
+        ValueError: If an argument is invalid, there are no images, or labels do not match them.
+    """
+    check_batching(batch_size, binarize, seed)
+    images = np.asarray(images)
+    if images.dtype != np.uint8 and images.dtype.kind != "f":
+        raise ValueError(
+            "Images must be bytes (uint8) or floating point. Received: dtype "
+            f"{images.dtype.name}. Convert them with `images.astype('float32')`, scaled to [0, 1]."
+        )
+    if images.ndim < 2 or not images.size:
+        raise ValueError(f"Expected images [n, *event], n > 0. Received: shape {images.shape}")
+    if labels is not None and len(labels) != len(images):
+        raise ValueError(
+            "There must be a label for every image. "
+            f"Received: {len(images)} images and {len(labels)} labels"
+        )
+    count = len(images) // batch_size if drop_remainder else -(-len(images) // batch_size)
+    if not count:
+        raise ValueError(
+            f"{len(images)} images are too few for a batch of {batch_size} with `drop_remainder`."
+        )
+    if binarize == "fixed":
+        images = _binarized_once(images, seed)
+    batches_an_epoch = -(-len(images) // batch_size)
+    size, has_labels = len(images), labels is not None
+    # On the host: a pipeline runs there, whatever trains.
+    with tf.device("CPU:0"):
+        images = tf.constant(images)
+        labels = tf.constant(labels) if has_labels else None
+
+    def epoch(number):
+        order = tf.range(size, dtype=tf.int32)
+        if shuffle:
+            order = tf.random.experimental.stateless_shuffle(order, [seed, number])
+        return tf.data.Dataset.range(count).map(
+            lambda index: batch(order, index, number), num_parallel_calls=tf.data.AUTOTUNE
+        )
+
+    def batch(order, index, number):
+        rows = order[index * batch_size : (index + 1) * batch_size]
+        chosen = scaled(tf.gather(images, rows))
+        if binarize == "dynamic":
+            chosen = bernoulli(chosen, [seed, number * batches_an_epoch + index])
+        if drop_remainder:
+            chosen = tf.ensure_shape(chosen, [batch_size, *images.shape[1:]])
+        return (chosen, tf.gather(labels, rows)) if has_labels else chosen
+
+    return finished(epoch_number().flat_map(epoch), count)
+
+
+def check_batching(batch_size, binarize, seed):
+    """Refuses what no data set takes.
+
+    Raises:
+        ValueError: If an argument is invalid.
+    """
+    if binarize not in BINARIZATIONS:
+        raise ValueError(
+            "Invalid value for argument `binarize`. Expected one of "
+            f"{list(BINARIZATIONS)}. Received: binarize={binarize!r}"
+        )
+    if not isinstance(batch_size, numbers.Integral) or batch_size < 1:
+        raise ValueError(
+            "Invalid value for argument `batch_size`. Expected a positive integer. "
+            f"Received: batch_size={batch_size}"
+        )
+    if not isinstance(seed, numbers.Integral) or not 0 <= seed < 2**31:
+        raise ValueError(
+            "Invalid value for argument `seed`. Expected an integer from 0 to 2**31 - 1. "
+            f"Received: seed={seed!r}"
+        )
+
+
+def finished(batches: tf.data.Dataset, count: int) -> tf.data.Dataset:
+    """The last touches to a pipeline of `count` batches."""
+    options = tf.data.Options()
+    # Several workers share the batches out among them, each its part of every batch, whatever
+    # files they come from: so training does not depend on how many workers there are.
+    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
+    batches = batches.apply(tf.data.experimental.assert_cardinality(count))
+    return batches.prefetch(tf.data.AUTOTUNE).with_options(options)
+
+
+def epoch_number() -> tf.data.Dataset:
+    """One int64, the number of times that the data set was iterated before, from 0."""
+    count = itertools.count()
+    return tf.data.Dataset.from_generator(
+        lambda: iter([next(count)]), output_signature=tf.TensorSpec((), tf.int64)
+    )
+
+
+def scaled(image: tf.Tensor) -> tf.Tensor:
+    """Bytes as float32 in [0, 1]; floating point as float32."""
+    return tf.cast(image, tf.float32) / (255.0 if image.dtype == tf.uint8 else 1.0)
+
+
+def bernoulli(probabilities: tf.Tensor, seed) -> tf.Tensor:
+    """0 or 1 for every pixel, a function of the seed."""
+    uniform = tf.random.stateless_uniform(tf.shape(probabilities), seed, alg="philox")
+    return tf.cast(uniform < probabilities, tf.float32)
+
+
+def _binarized_once(images, seed):
+    generator = np.random.default_rng(seed)
+    binary = np.empty_like(images)
+    white = 255 if images.dtype == np.uint8 else 1
+    for start in range(0, len(images), 1024):
+        rows = slice(start, start + 1024)
+        uniform = generator.random(images[rows].shape, dtype=np.float32)
+        binary[rows] = white * (uniform < images[rows] / np.float32(white))
+    return binary

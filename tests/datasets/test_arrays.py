@@ -1,0 +1,102 @@
+"""Tests of `from_arrays`: order, kinds of pixels, labels, refusals."""
+
+import numpy as np
+import pytest
+
+from keras_vae.datasets import from_arrays
+
+COUNT = 20
+
+
+@pytest.fixture
+def pictures():
+    """Twenty byte images, each of one grey level, its number."""
+    return np.broadcast_to(
+        np.arange(COUNT, dtype=np.uint8)[:, None, None, None], (COUNT, 3, 2, 1)
+    ).copy()
+
+
+def numbers(batches):
+    """Which images an epoch brought, in its order."""
+    return np.concatenate([np.rint(batch[:, 0, 0, 0] * 255) for batch in as_arrays(batches)])
+
+
+def as_arrays(batches):
+    return list(batches.as_numpy_iterator())
+
+
+def test_every_epoch_brings_every_image_once_in_another_order(pictures):
+    batches = from_arrays(pictures, batch_size=6)
+    first, second = numbers(batches), numbers(batches)
+    assert sorted(first) == sorted(second) == list(range(COUNT))
+    assert list(first) != list(second)
+
+
+def test_the_order_is_a_function_of_seed_and_epoch(pictures):
+    one, same, other = (from_arrays(pictures, batch_size=6, seed=seed) for seed in (1, 1, 2))
+    for _ in range(3):
+        order = list(numbers(one))
+        assert order == list(numbers(same))
+        assert order != list(numbers(other))
+
+
+def test_repeat_goes_on_to_the_next_epoch(pictures):
+    batches = from_arrays(pictures, batch_size=10, seed=1)
+    epochs = [list(numbers(batches)) for _ in range(2)]
+    repeated = numbers(from_arrays(pictures, batch_size=10, seed=1).repeat(2))
+    assert list(repeated) == epochs[0] + epochs[1]
+
+
+def test_bytes_are_scaled_and_floating_point_is_left_alone(pictures):
+    (batch,) = as_arrays(from_arrays(pictures, batch_size=COUNT, shuffle=False))
+    assert batch.dtype == np.float32
+    np.testing.assert_array_equal(batch, pictures / np.float32(255))
+    floats = pictures.astype(np.float64) - 7
+    (batch,) = as_arrays(from_arrays(floats, batch_size=COUNT, shuffle=False))
+    assert batch.dtype == np.float32
+    np.testing.assert_array_equal(batch, floats)
+
+
+@pytest.mark.parametrize("drop_remainder", [False, True])
+def test_the_last_batch(pictures, drop_remainder):
+    batches = from_arrays(pictures, batch_size=6, drop_remainder=drop_remainder)
+    sizes = [len(batch) for batch in as_arrays(batches)]
+    assert sizes == [6, 6, 6] + [2] * (not drop_remainder)
+    assert int(batches.cardinality()) == len(sizes)
+    assert batches.element_spec.shape == (6 if drop_remainder else None, 3, 2, 1)
+
+
+def test_labels_stay_with_their_images(pictures):
+    labels = np.arange(COUNT) * 2
+    for images, chosen in as_arrays(from_arrays(pictures, labels, batch_size=6)):
+        np.testing.assert_array_equal(np.rint(images[:, 0, 0, 0] * 510), chosen)
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.float32])
+def test_binarization(kind):
+    half = np.full((400, 2, 2, 1), 0.5 if kind is np.float32 else 128, kind)
+    for binarize in ("dynamic", "fixed"):
+        batches = from_arrays(half, batch_size=400, shuffle=False, binarize=binarize)
+        (first,), (second,) = as_arrays(batches), as_arrays(batches)
+        assert set(np.unique(first)) == {0, 1}
+        # 1,600 fair coins: five standard deviations.
+        assert abs(first.mean() - 0.5) < 5 * 0.5 / 40
+        assert np.array_equal(first, second) == (binarize == "fixed")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"images": np.zeros((4, 2, 2, 1), np.int32)}, "uint8.*int32"),
+        ({"images": np.zeros((0, 2, 2, 1), np.uint8)}, "n > 0"),
+        ({"images": np.zeros(4, np.uint8)}, r"\[n, \*event\]"),
+        ({"labels": np.zeros(3)}, "4 images and 3 labels"),
+        ({"batch_size": 0}, "batch_size"),
+        ({"batch_size": 5, "drop_remainder": True}, "too few"),
+        ({"binarize": "often"}, "binarize"),
+        ({"seed": -1}, "seed"),
+    ],
+)
+def test_refusals(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        from_arrays(**{"images": np.zeros((4, 2, 2, 1), np.uint8), **arguments})
