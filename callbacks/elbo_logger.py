@@ -3,7 +3,6 @@
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 import keras
 
@@ -13,6 +12,7 @@ from keras_vae.callbacks.step_counter import StepCounter
 from keras_vae.callbacks.step_table import StepTable, checked_names
 from keras_vae.callbacks.step_values import StepValues
 from keras_vae.callbacks.tensorboard import SummaryWriter, require_tensorboard
+from keras_vae.distribution import number, worker_folder
 
 NAMES = ("loss", "reconstruction_loss", "kl_loss", "elbo", "beta", "learning_rate")
 
@@ -73,7 +73,7 @@ class ELBOLogger(keras.callbacks.Callback):
         tensorboard: bool = False,
     ):
         super().__init__()
-        self.path = Path(folder) / "elbo.csv"
+        self.path = worker_folder(folder) / "elbo.csv"
         self.frequency = Frequency(frequency)
         self.names = checked_names(names)
         self.print_table = print_table
@@ -150,7 +150,7 @@ class ELBOLogger(keras.callbacks.Callback):
         """The learning rate and beta that a step used, for models that do not log them."""
         settings = {"learning_rate": _learning_rate(self.model, step)}
         beta = getattr(self.model, "beta", None)
-        settings["beta"] = float(beta) if getattr(beta, "shape", None) == () else None
+        settings["beta"] = number(beta) if getattr(beta, "shape", None) == () else None
         return {name: value for name, value in settings.items() if value is not None}
 
     def _print(self, row):
@@ -182,7 +182,7 @@ def _learning_rate(model, step):
         # The optimizer counts on after a step, and would give the next one's.
         return float(schedule(step - 1))
     rate = getattr(optimizer, "learning_rate", None)
-    return None if rate is None else float(rate)
+    return None if rate is None else number(rate)
 
 
 def _title(name):

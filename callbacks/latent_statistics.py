@@ -2,7 +2,6 @@
 
 import os
 import warnings
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -14,6 +13,7 @@ from keras_vae.callbacks.output import Guard, check_writable, write_whole
 from keras_vae.callbacks.step_counter import StepCounter
 from keras_vae.callbacks.step_table import StepTable
 from keras_vae.callbacks.tensorboard import SummaryWriter, require_tensorboard
+from keras_vae.distribution import worker_folder
 
 _SCALARS = ("active_units", "latent_kl", "mutual_information", "marginal_kl")
 
@@ -103,7 +103,7 @@ class LatentStatistics(keras.callbacks.Callback):
             require_tensorboard()
             if folder is None:
                 raise ValueError("`tensorboard=True` needs a folder to write to. Pass `folder`.")
-        self.folder = None if folder is None else Path(folder)
+        self.folder = None if folder is None else worker_folder(folder)
         self.every = int(every)
         self.threshold = float(threshold)
         self.seed = seed

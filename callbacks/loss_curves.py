@@ -3,7 +3,6 @@
 import math
 import os
 from collections.abc import Sequence
-from pathlib import Path
 
 import keras
 
@@ -14,6 +13,7 @@ from keras_vae.callbacks.step_counter import StepCounter
 from keras_vae.callbacks.step_table import StepTable, checked_names
 from keras_vae.callbacks.step_values import StepValues
 from keras_vae.callbacks.tensorboard import SummaryWriter, require_tensorboard
+from keras_vae.distribution import worker_folder
 
 NAMES = ("loss", "reconstruction_loss", "kl_loss")
 
@@ -66,7 +66,7 @@ class LossCurves(keras.callbacks.Callback):
         tensorboard: bool = False,
     ):
         super().__init__()
-        self.folder = Path(folder)
+        self.folder = worker_folder(folder)
         self.names = checked_names(names)
         self.frequency = Frequency(frequency)
         self.tensorboard = tensorboard

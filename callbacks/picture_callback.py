@@ -14,6 +14,7 @@ from keras_vae.callbacks.model_functions import ModelFunctions
 from keras_vae.callbacks.output import Guard, check_writable, write_whole
 from keras_vae.callbacks.step_counter import StepCounter
 from keras_vae.callbacks.tensorboard import SummaryWriter, require_tensorboard
+from keras_vae.distribution import worker_folder
 
 
 class PictureCallback(keras.callbacks.Callback, abc.ABC):
@@ -49,7 +50,7 @@ class PictureCallback(keras.callbacks.Callback, abc.ABC):
         **functions,
     ):
         super().__init__()
-        self.folder = Path(folder)
+        self.folder = worker_folder(folder)
         self.name = name
         self.frequency = Frequency(frequency)
         self.tensorboard = tensorboard

@@ -1,5 +1,7 @@
 """Counts training steps across epochs, resumed runs and any `steps_per_execution`."""
 
+from keras_vae.distribution import number
+
 
 def steps_taken(model) -> int:
     """Batches that the model's optimizer has seen; 0 if it has none that counts.
@@ -10,7 +12,7 @@ def steps_taken(model) -> int:
     optimizer = getattr(optimizer, "inner_optimizer", optimizer)
     for name in ("_iterations", "iterations"):
         if hasattr(optimizer, name):
-            return int(getattr(optimizer, name))
+            return int(number(getattr(optimizer, name)))
     return 0
 
 

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 
 import keras
 
+from keras_vae.distribution import number
+
 
 class StepValues:
     """Reads the losses of chosen training steps.
@@ -58,7 +60,7 @@ class StepValues:
             name = metric.name if metric.name in logs else metric.name.removeprefix("total_")
             if name not in logs or not _is_plain_mean(metric):
                 continue
-            total, count = float(metric.total), float(metric.count)
+            total, count = number(metric.total), number(metric.count)
             before_total, before_count = self._gathered.get(id(metric), (0.0, 0.0))
             self._gathered[id(metric)] = total, count
             if count > before_count and math.isclose(total / count, logs[name], rel_tol=1e-3):

@@ -1,0 +1,153 @@
+"""A beta-VAE trained by several processes, on one machine or on several.
+
+On a cluster, start this program on every machine with its own `TF_CONFIG`, for example
+
+  TF_CONFIG='{"cluster": {"worker": ["10.0.0.1:2222", "10.0.0.2:2222"]},
+              "task": {"type": "worker", "index": 0}}' python examples/multi_worker.py
+
+To try it on one machine, let it start the workers itself:
+
+  python examples/multi_worker.py --local-workers 2
+
+The batch size is the global one: two workers take half of every batch each, with the same noise for
+the same images, so the curve of losses does not depend on how many there are. The chief (worker 0)
+writes `model.keras`, `saved_model` and the callbacks' files into the output folder; worker 1 keeps
+its callbacks' files in `worker_1` there, and so on.
+"""
+
+import argparse
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+
+def main():
+    """Trains as the worker that `TF_CONFIG` names, or starts such workers."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("--local-workers", type=int, help="start that many workers on this machine")
+    add("--dataset", default="mnist", help="TFDS name (mnist)")
+    add("--steps", type=int, default=1024, help="training steps in all (1024)")
+    add("--batch-size", type=int, default=128, help="of all workers together (128)")
+    add("--latent-dim", type=int, default=10, help="(10)")
+    add("--seed", type=int, default=0, help="(0)")
+    add("--output-dir", type=Path, default=Path("runs/multi_worker"), help="(runs/multi_worker)")
+    options = parser.parse_args()
+    if options.local_workers is not None:
+        if options.local_workers < 1 or options.batch_size % options.local_workers:
+            parser.error("--batch-size must be a multiple of --local-workers, at least 1")
+        sys.exit(start_workers(options.local_workers))
+    train(options)
+
+
+def start_workers(count: int) -> int:
+    """Runs this program `count` times, each with its `TF_CONFIG`.
+
+    When one fails the others are stopped, which would wait for it otherwise.
+
+    Args:
+        count: How many.
+
+    Returns:
+        The first exit status that is not 0, or 0.
+    """
+    arguments = [
+        argument
+        for position, argument in enumerate(sys.argv[1:])
+        if not argument.startswith("--local-workers")
+        and not (position and sys.argv[position] == "--local-workers")
+    ]
+    addresses = [f"127.0.0.1:{port}" for port in free_ports(count)]
+    workers = []
+    for index in range(count):
+        task = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
+        environment = {**os.environ, "TF_CONFIG": json.dumps(task)}
+        if count > 1:
+            # They share this machine's processors.
+            environment.setdefault(
+                "TF_NUM_INTRAOP_THREADS", str(max(1, (os.cpu_count() or 1) // count))
+            )
+        command = [sys.executable, __file__, *arguments]
+        workers.append(subprocess.Popen(command, env=environment))
+    waiting = list(workers)
+    try:
+        while waiting:
+            for worker in list(waiting):
+                try:
+                    status = worker.wait(0.5)
+                except subprocess.TimeoutExpired:
+                    continue
+                waiting.remove(worker)
+                if status:
+                    return status
+    finally:
+        for worker in waiting:
+            worker.kill()
+    return 0
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports of this machine that nobody listens on."""
+    sockets = [socket.socket() for _ in range(count)]
+    for one in sockets:
+        one.bind(("127.0.0.1", 0))
+    ports = [one.getsockname()[1] for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports
+
+
+def train(options: argparse.Namespace):
+    """Trains as one worker."""
+    import tensorflow as tf
+
+    # Before anything else of TensorFlow's: it starts this worker's server.
+    strategy = tf.distribute.MultiWorkerMirroredStrategy()
+
+    import keras
+
+    import keras_vae
+    from keras_vae.callbacks import ELBOLogger, ReconstructionGrid
+
+    resolver = strategy.cluster_resolver
+    is_chief = resolver.task_type in (None, "chief", "worker") and not resolver.task_id
+    keras.utils.set_random_seed(options.seed)
+    # Every worker reads all of it and trains on its part of each batch.
+    images = keras_vae.datasets.load(
+        options.dataset, "train", options.batch_size, drop_remainder=True, seed=options.seed
+    )
+    shape = images.element_spec.shape[1:]
+    held_out = next(iter(keras_vae.datasets.load(options.dataset, "test", 10)))
+    with strategy.scope():
+        vae = keras_vae.VAE(
+            keras_vae.networks.mlp_encoder(shape, options.latent_dim, [400]),
+            keras_vae.networks.mlp_decoder(shape, options.latent_dim, [400]),
+            seed=options.seed,
+        )
+        vae.compile(keras.optimizers.Adam(1e-3))
+    vae.fit(
+        images.repeat(),
+        steps_per_epoch=options.steps,
+        callbacks=[
+            ELBOLogger(options.output_dir, print_table=is_chief),
+            ReconstructionGrid(held_out, options.output_dir),
+        ],
+        verbose=0,
+    )
+    if is_chief:
+        vae.save(options.output_dir / "model.keras")
+        vae.export(options.output_dir / "saved_model", verbose=False)
+        print(f"the chief wrote {options.output_dir}", flush=True)
+    # All wait for the chief: a worker that leaves early looks like one that crashed.
+    tf.function(lambda: strategy.reduce("SUM", strategy.run(lambda: tf.constant(1)), axis=None))()
+
+
+if __name__ == "__main__":
+    main()

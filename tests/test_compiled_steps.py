@@ -1,0 +1,161 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import keras_vae
+from keras_vae import compiled_steps
+
+BATCH = 8
+FAST = {"jit_compile": True, "steps_per_execution": 3}
+PLAIN = {"jit_compile": True}
+
+
+def fit(make_vae, data, compile_kwargs, metrics=None, **kwargs):
+    """Trains a tiny model; returns its history and its weights."""
+    vae = make_vae(compile_kwargs={**compile_kwargs, "metrics": metrics})
+    history = vae.fit(data, verbose=0, **kwargs).history
+    return vae, history
+
+
+def assert_same_training(one, other):
+    (one, one_history), (other, other_history) = one, other
+    assert int(one.optimizer.iterations) == int(other.optimizer.iterations)
+    for a, b in zip(one.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7)
+    assert one_history.keys() == other_history.keys()
+    for name, values in one_history.items():
+        np.testing.assert_allclose(values, other_history[name], rtol=1e-5)
+
+
+@pytest.fixture
+def batches(images):
+    """Three batches an epoch, the last of them smaller."""
+    return keras_vae.datasets.from_arrays(images, batch_size=BATCH, shuffle=False)
+
+
+def test_it_trains_as_keras_does_one_call_a_step(make_vae, images):
+    # Labels, weights, a ragged last batch, metrics, and an epoch that no call fills evenly.
+    images = np.concatenate([images, images])[:36]
+    labels = np.arange(36.0, dtype=np.float32)
+    weights = np.linspace(0.5, 2.0, 36).astype(np.float32)
+    data = (images, labels, weights)
+    data = tf.data.Dataset.from_tensor_slices(data).batch(BATCH)
+    pairs = [
+        fit(make_vae, data, kwargs, metrics=[keras.metrics.MeanAbsoluteError()], epochs=2)
+        for kwargs in (PLAIN, FAST)
+    ]
+    assert_same_training(*pairs)
+    fast = pairs[1][0]
+    assert int(fast.optimizer.iterations) == 10
+    assert "mean_absolute_error" in pairs[1][1]
+    assert fast.step_logs(9)["loss"] != fast.step_logs(10)["loss"]
+
+
+def test_batches_train_in_stacks_once_the_model_is_built(make_vae, batches, monkeypatch):
+    taken = []
+    stacked = compiled_steps._stacked
+
+    def spy(*args):
+        taken.append(args)
+        return stacked(*args)
+
+    monkeypatch.setattr(compiled_steps, "_stacked", spy)
+    fit(make_vae, batches, FAST)
+    assert taken
+
+
+def test_a_stack_is_no_larger_than_its_bound(make_vae, batches, monkeypatch):
+    plain = fit(make_vae, batches, PLAIN)
+    # Room for a single batch.
+    monkeypatch.setattr(compiled_steps, "_STACK_BYTES", 1)
+    assert_same_training(plain, fit(make_vae, batches, FAST))
+
+
+def test_batch_callbacks_run_once_a_call(make_vae, batches):
+    ends = []
+    watch = keras.callbacks.LambdaCallback(on_train_batch_end=lambda step, logs: ends.append(step))
+    fit(make_vae, batches.repeat(), FAST, steps_per_epoch=6, callbacks=[watch])
+    assert ends == [2, 5]
+
+
+def test_a_dataset_that_ends_early_ends_the_epoch(make_vae, batches):
+    with pytest.warns(UserWarning, match="ran out of data"):
+        vae, _ = fit(make_vae, batches.repeat(2), FAST, steps_per_epoch=12)
+    assert int(vae.optimizer.iterations) == 6
+
+
+def test_a_model_that_is_not_built_yet_is_built_by_its_first_call(images, batches):
+    inputs = {"loc": keras.layers.Dense(2), "scale": keras.layers.Dense(2, "softplus")}
+
+    @keras.saving.register_keras_serializable(package="keras_vae_tests")
+    class Encoder(keras.layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.flatten = keras.layers.Flatten()
+            self.loc, self.scale = inputs["loc"], inputs["scale"]
+
+        def call(self, x):
+            flat = self.flatten(x)
+            return {"loc": self.loc(flat), "scale": self.scale(flat)}
+
+    decoder = keras_vae.networks.mlp_decoder((4, 4, 1), 2, [5])
+    vae = keras_vae.VAE(Encoder(), decoder, seed=0)
+    vae.compile(keras.optimizers.Adam(), **FAST)
+    assert not vae.built
+    vae.fit(batches, epochs=3, verbose=0)
+    assert int(vae.optimizer.iterations) == 9
+
+
+@pytest.mark.parametrize("kind", ["array", "generator"])
+def test_other_data_trains_too(make_vae, images, kind):
+    def generator():
+        for start in (0, 8, 16):
+            yield (images[start : start + BATCH],)
+
+    data = images if kind == "array" else generator()
+    options = {"batch_size": BATCH, "shuffle": False} if kind == "array" else {}
+    assert_same_training(
+        fit(make_vae, images, PLAIN, batch_size=BATCH, shuffle=False),
+        fit(make_vae, data, FAST, **options),
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ({}, False),
+        ({"steps_per_execution": 4}, True),
+        ({"steps_per_execution": 4, "jit_compile": False}, False),
+        ({"steps_per_execution": 4, "run_eagerly": True}, False),
+    ],
+)
+def test_several_steps_an_execution_turn_xla_on(make_vae, arguments, expected):
+    vae = make_vae()
+    vae.compile(keras.optimizers.Adam(), **arguments)
+    assert vae.jit_compile is expected
+
+
+def test_how_a_model_is_compiled_is_saved(make_vae, images, tmp_path):
+    vae = make_vae(compile_kwargs=FAST)
+    vae.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    assert (again.jit_compile, again.steps_per_execution) == (True, 3)
+    assert again.optimizer.built
+
+
+def test_convolutions_on_a_cpu_stay_outside_compiled_loops(monkeypatch):
+    shape = (8, 8, 1)
+    vae = keras_vae.VAE(
+        keras_vae.networks.conv_encoder(shape, 2, filters=(2,), hidden_sizes=(3,)),
+        keras_vae.networks.conv_decoder(shape, 2, filters=(2,), hidden_sizes=(3,)),
+    )
+
+    def on(*kinds):
+        devices = [tf.config.PhysicalDevice(f"/{kind}:0", kind) for kind in kinds]
+        monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind=None: devices)
+        vae.compile(keras.optimizers.Adam(), steps_per_execution=4)
+        return vae.jit_compile
+
+    assert on("CPU") is False
+    assert on("CPU", "GPU") is True
