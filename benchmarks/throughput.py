@@ -1,0 +1,238 @@
+"""How many training steps a second: `model.fit` of this package beside other ways to write it.
+
+    python benchmarks/throughput.py [--rounds 5] [--rivals ours,pytorch,...]
+
+Every rival of `benchmarks/rivals.py` runs in a process of its own that stays alive; they train in
+turn, never two at once, and each round begins with another one. Data are random images of MNIST's
+size, held in memory. A first run compiles and does not count; its time is the time to the first
+step. Prints medians over the rounds with their spread, and writes throughput.csv and
+throughput.png. `pip install -e '.[benchmark]'` brings PyTorch and JAX; a rival whose library is not
+installed is left out.
+
+Further tables, instead of that of the rivals:
+
+    --batch-sizes 64,256,1024     images a second of `ours` against the batch size
+    --hidden-sizes 100,400,1600   time a step of `ours` and the floor against the layers' width
+    --image-sizes 28,56,112       the same against the images' side, and the convolutional networks
+"""
+
+import argparse
+import csv
+import dataclasses
+import multiprocessing
+import os
+import statistics
+import sys
+import time
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+import rivals
+
+LIBRARIES = {"pytorch": "torch", "jax": "jax"}
+SLOW = {"eager": 8, "ours_convolutional": 16}  # Takes that many times fewer steps a round.
+
+
+def main():
+    """Parses the command line and prints the tables asked for."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("--rounds", type=int, default=5, help="runs of each rival (5)")
+    add("--steps", type=int, default=1024, help="training steps a run (1024)")
+    add("--rivals", default=",".join(rivals.RIVALS), help=f"({','.join(rivals.RIVALS)})")
+    add("--batch-sizes", help="numbers, separated by commas")
+    add("--hidden-sizes", help="numbers, separated by commas")
+    add("--image-sizes", help="numbers, separated by commas")
+    add("--output-dir", type=Path, default=Path("runs/throughput"), help="(runs/throughput)")
+    options = parser.parse_args()
+    options.output_dir.mkdir(parents=True, exist_ok=True)
+    names = options.rivals.split(",")
+    if set(names) - set(rivals.RIVALS):
+        parser.error(f"unknown rival; known are {', '.join(rivals.RIVALS)}")
+    sizes = [
+        rivals.Sizes(**{field: transform(int(number))})
+        for field, numbers, transform in (
+            ("batch", options.batch_sizes, int),
+            ("hidden", options.hidden_sizes, int),
+            ("pixels", options.image_sizes, lambda side: side * side),
+        )
+        for number in (numbers or "").split(",")
+        if number
+    ]
+    if sizes:
+        compare_sizes(sizes, options)
+    else:
+        compare_rivals(names, options)
+
+
+def compare_rivals(names, options):
+    """The main table: every rival at the sizes of `examples/mnist.py`."""
+    runs = measure([(name, rivals.Sizes()) for name in names], options)
+    rates = {name: [1 / seconds for seconds in run.seconds] for (name, _), run in runs.items()}
+    medians = {name: statistics.median(values) for name, values in rates.items()}
+    ours = medians.get("ours")
+    print(f"\n{'':18} steps/s   from     to   first s   memory MiB   ours is")
+    rows = []
+    for (name, _), run in runs.items():
+        # Of the same round, so that what else the machine did then cancels out.
+        ratios = [a / b for a, b in zip(rates.get("ours", ()), rates[name], strict=False)]
+        row = {
+            "rival": name,
+            "steps_per_second": medians[name],
+            "least": min(rates[name]),
+            "most": max(rates[name]),
+            "first_call_seconds": run.first,
+            "peak_memory_mib": run.memory,
+            "ours_by_medians": ours / medians[name] if ours else None,
+            "ours_by_rounds_least": min(ratios, default=None),
+            "ours_by_rounds_most": max(ratios, default=None),
+        }
+        rows.append(row)
+        compared = (
+            f"{row['ours_by_medians']:6.2f} x ({min(ratios):.2f} to {max(ratios):.2f})"
+            if ratios
+            else ""
+        )
+        print(
+            f"{name:18} {medians[name]:7.0f} {row['least']:6.0f} {row['most']:6.0f} "
+            f"{run.first:9.1f} {run.memory:12.0f}   {compared}"
+        )
+    write_csv(options.output_dir / "throughput.csv", rows)
+    draw(options.output_dir / "throughput.png", rates, medians)
+
+
+def compare_sizes(sizes, options):
+    """`ours` and the floor at other sizes."""
+    names = ["ours", "floor", *(rivals.OTHERS if options.image_sizes else ())]
+    runs = measure([(name, size) for size in sizes for name in names], options)
+    rows = []
+    print(
+        "\n batch  hidden  pixels   images/s   ms/step   floor ms/step   floor/ours   conv. ms/step"
+    )
+    for size in sizes:
+        ours, floor, *others = (statistics.median(runs[name, size].seconds) for name in names)
+        convolutional = 1000 * others[0] if others else float("nan")
+        rows.append(
+            {
+                **dataclasses.asdict(size),
+                "images_per_second": size.batch / ours,
+                "milliseconds_per_step": 1000 * ours,
+                "floor_milliseconds_per_step": 1000 * floor,
+                "convolutional_milliseconds_per_step": convolutional,
+            }
+        )
+        print(
+            f"{size.batch:6} {size.hidden:7} {size.pixels:7} {size.batch / ours:10.0f} "
+            f"{1000 * ours:9.3f} {1000 * floor:15.3f} {floor / ours:11.2f} {convolutional:14.2f}"
+        )
+    write_csv(options.output_dir / "sizes.csv", rows)
+
+
+@dataclasses.dataclass
+class Runs:
+    """What was measured of one rival: seconds a step of every round, and its first call."""
+
+    first: float
+    seconds: list
+    memory: float = 0.0
+
+
+def measure(contestants, options) -> dict:
+    """Runs every `(rival, sizes)` in turn, `rounds` times; returns `{contestant: Runs}`."""
+    context = multiprocessing.get_context("spawn")
+    workers, results = {}, {}
+    for name, sizes in contestants:
+        here, there = context.Pipe()
+        process = context.Process(target=serve, args=(name, sizes, there), daemon=True)
+        process.start()
+        steps = round_length(name, sizes, options.steps)
+        first = ask(here, steps)
+        if isinstance(first, str):
+            print(f"{name} left out: {first}")
+            continue
+        workers[name, sizes] = here, steps, process
+        results[name, sizes] = Runs(first[0], [])
+        print(f"{name} is ready after {first[0]:.1f} s", file=sys.stderr, flush=True)
+    order = list(workers)
+    for number in range(options.rounds):
+        for contestant in order[number % len(order) :] + order[: number % len(order)]:
+            here, steps, _ = workers[contestant]
+            seconds, memory = ask(here, steps)
+            results[contestant].seconds.append(seconds / steps)
+            results[contestant].memory = memory
+        print(f"round {number + 1} of {options.rounds}", file=sys.stderr, flush=True)
+    for here, _, process in workers.values():
+        here.send(0)
+        process.join()
+    return results
+
+
+def round_length(name, sizes, steps):
+    """Fewer steps where each takes longer, always a multiple of 64."""
+    work = sizes.batch * sizes.hidden * sizes.pixels / (64 * 100 * 784) * SLOW.get(name, 1)
+    return max(64, int(steps / work) // 64 * 64)
+
+
+def ask(connection, steps):
+    """Has the worker at the other end train that many steps; returns what it answers."""
+    connection.send(steps)
+    return connection.recv()
+
+
+def serve(name, sizes, connection):
+    """Runs one rival as often as it is asked to."""
+    import importlib.util
+    import resource
+
+    library = LIBRARIES.get(name)
+    if library and importlib.util.find_spec(library) is None:
+        connection.recv()
+        connection.send(f"{library} is not installed")
+        return
+    random = np.random.default_rng(0)
+    count = max(10_000, sizes.batch)
+    images = random.random((count, sizes.pixels), dtype=np.float32)
+    images[images < 0.8] = 0.0  # As dark as MNIST's.
+    steps = connection.recv()
+    start = time.perf_counter()
+    run = (rivals.RIVALS | rivals.OTHERS)[name](images, sizes)
+    run(64)
+    connection.send((time.perf_counter() - start, 0.0))
+    run(64)
+    while steps := connection.recv():
+        start = time.perf_counter()
+        run(steps)
+        seconds = time.perf_counter() - start
+        connection.send((seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024))
+
+
+def write_csv(path, rows):
+    """One line a row, the first one the names."""
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def draw(path, rates, medians):
+    """Bars of the medians, dots of the rounds."""
+    from matplotlib.figure import Figure
+
+    names = sorted(medians, key=medians.get)
+    figure = Figure(figsize=(7, 0.42 * len(names) + 1), layout="constrained")
+    axes = figure.add_subplot()
+    colors = ["#d1495b" if name.startswith("ours") else "#8fa8c4" for name in names]
+    axes.barh(names, [medians[name] for name in names], color=colors)
+    for name in names:
+        axes.plot(rates[name], [name] * len(rates[name]), "k.", markersize=3)
+    axes.set_xlabel("training steps a second, batches of 64 MNIST-sized images")
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path, dpi=120)
+
+
+if __name__ == "__main__":
+    main()
