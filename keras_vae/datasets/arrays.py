@@ -17,6 +17,7 @@ def from_arrays(
     binarize: str | None = None,
     drop_remainder: bool = False,
     seed: int = 0,
+    start: int = 0,
 ) -> tf.data.Dataset:
     """Batches of images that are in memory, shuffled anew every epoch.
 
@@ -35,6 +36,8 @@ def from_arrays(
             Defaults to `None`: grey pixels.
         drop_remainder: Bool. Whether to drop a smaller last batch. Defaults to `False`.
         seed: Int. Defaults to `0`.
+        start: Int. Batches to begin after, as if they had been iterated over: the steps that an
+            interrupted training took. Defaults to `0`.
 
     Returns:
         A `tf.data.Dataset` of float32 batches `[batch, height, width, channels]`, or of pairs of
@@ -43,7 +46,7 @@ def from_arrays(
     Raises:
         ValueError: If an argument is invalid, there are no images, or labels do not match them.
     """
-    check_batching(batch_size, binarize, seed)
+    check_batching(batch_size, binarize, seed, start)
     images = np.asarray(images)
     if images.dtype != np.uint8 and images.dtype.kind != "f":
         raise ValueError(
@@ -71,11 +74,14 @@ def from_arrays(
         images = tf.constant(images)
         labels = tf.constant(labels) if has_labels else None
 
+    first_epoch, first_batch = divmod(start, count)
+
     def epoch(number):
         order = tf.range(size, dtype=tf.int32)
         if shuffle:
             order = tf.random.experimental.stateless_shuffle(order, [seed, number])
-        return tf.data.Dataset.range(count).map(
+        first = tf.where(number == first_epoch, tf.constant(first_batch, tf.int64), 0)
+        return tf.data.Dataset.range(first, count).map(
             lambda index: batch(order, index, number), num_parallel_calls=tf.data.AUTOTUNE
         )
 
@@ -88,10 +94,10 @@ def from_arrays(
             chosen = tf.ensure_shape(chosen, [batch_size, *images.shape[1:]])
         return (chosen, tf.gather(labels, rows)) if has_labels else chosen
 
-    return finished(epoch_number().flat_map(epoch), count)
+    return finished(epoch_number(first_epoch).flat_map(epoch), count, first_batch)
 
 
-def check_batching(batch_size, binarize, seed):
+def check_batching(batch_size, binarize, seed, start):
     """Refuses what no data set takes.
 
     Raises:
@@ -112,21 +118,27 @@ def check_batching(batch_size, binarize, seed):
             "Invalid value for argument `seed`. Expected an integer from 0 to 2**31 - 1. "
             f"Received: seed={seed!r}"
         )
+    if not isinstance(start, numbers.Integral) or start < 0:
+        raise ValueError(
+            "Invalid value for argument `start`. Expected an integer of at least 0. "
+            f"Received: start={start!r}"
+        )
 
 
-def finished(batches: tf.data.Dataset, count: int) -> tf.data.Dataset:
-    """The last touches to a pipeline of `count` batches."""
+def finished(batches: tf.data.Dataset, count: int, first_batch: int) -> tf.data.Dataset:
+    """The last touches to a pipeline of `count` batches, the first time from `first_batch` on."""
     options = tf.data.Options()
     # Several workers share the batches out among them, each its part of every batch, whatever
     # files they come from: so training does not depend on how many workers there are.
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
-    batches = batches.apply(tf.data.experimental.assert_cardinality(count))
+    if not first_batch:
+        batches = batches.apply(tf.data.experimental.assert_cardinality(count))
     return batches.prefetch(tf.data.AUTOTUNE).with_options(options)
 
 
-def epoch_number() -> tf.data.Dataset:
-    """One int64, the number of times that the data set was iterated before, from 0."""
-    count = itertools.count()
+def epoch_number(first: int) -> tf.data.Dataset:
+    """One int64: how many times the data set was iterated before, counted from `first`."""
+    count = itertools.count(first)
     return tf.data.Dataset.from_generator(
         lambda: iter([next(count)]), output_signature=tf.TensorSpec((), tf.int64)
     )

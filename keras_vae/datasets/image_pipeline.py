@@ -30,13 +30,14 @@ def load(
     data_dir: str | os.PathLike | None = None,
     download: bool = True,
     memory_limit: int = 2 * 2**30,
+    start: int = 0,
 ):
     """Loads an image set as float32 images in [0, 1].
 
     A set that fits into `memory_limit` as bytes is decoded once and gathered from memory by whole
     batches, shuffled anew every epoch in an order that is a function of `(seed, epoch)`: an epoch
     is one iteration over the returned object. A larger one streams from disk through a shuffle
-    buffer of 10,000 images, whose order also depends on TensorFlow's global seed.
+    buffer of 10,000 images, in an order that is such a function too.
 
     Args:
         name: TFDS name such as `"mnist"`, `"fashion_mnist"` or `"cifar10"`; or `"typeset_digits"`,
@@ -56,6 +57,8 @@ def load(
         data_dir: Folder of prepared TFDS data. Defaults to `None`: TFDS's own.
         download: Bool. Whether to download and prepare a set that is not there. Defaults to `True`.
         memory_limit: Int. Bytes up to which a split is held in memory. Defaults to 2 GiB.
+        start: Int. Batches to begin after, as if they had been iterated over: the steps that an
+            interrupted training took. Defaults to `0`.
 
     Returns:
         A `tf.data.Dataset` of batches `[batch, height, width, channels]`, or a tuple of them.
@@ -64,7 +67,7 @@ def load(
         ValueError: If an argument is invalid or the name or split unknown.
         DatasetUnavailableError: If the set is neither prepared nor downloadable.
     """
-    check_batching(batch_size, binarize, seed)
+    check_batching(batch_size, binarize, seed, start)
     is_pair = isinstance(image_size, list | tuple) and len(image_size) == 2
     if image_size is not None and not (is_pair and min(image_size) > 0):
         raise ValueError(
@@ -81,6 +84,7 @@ def load(
             drop_remainder,
             seed,
             memory_limit,
+            start,
         )
         for one in splits
     )
@@ -114,7 +118,7 @@ class _Split:
         self.builder, self.split = builder, split
         self.image_size, self.with_labels = image_size, with_labels
 
-    def batches(self, batch_size, shuffle, binarize, drop_remainder, seed, memory_limit):
+    def batches(self, batch_size, shuffle, binarize, drop_remainder, seed, memory_limit, start):
         """The batches, from memory where the split fits."""
         whole, rest = divmod(self.num_examples, batch_size)
         count = whole + (rest > 0 and not drop_remainder)
@@ -125,14 +129,17 @@ class _Split:
             )
         if self.num_examples * int(np.prod(self.image_shape)) <= memory_limit:
             images, labels = self._decoded()
-            return from_arrays(images, labels, batch_size, shuffle, binarize, drop_remainder, seed)
-        batches = self._from_disk(batch_size, shuffle, binarize, drop_remainder, seed)
-        return finished(batches, count)
+            return from_arrays(
+                images, labels, batch_size, shuffle, binarize, drop_remainder, seed, start
+            )
+        first_epoch, first_batch = divmod(start, count)
+        batches = self._from_disk(
+            shuffle, binarize, seed, first_epoch, first_batch * batch_size
+        ).batch(batch_size, drop_remainder)
+        return finished(batches, count, first_batch)
 
-    def _from_disk(self, batch_size, shuffle, binarize, drop_remainder, seed):
+    def _from_disk(self, shuffle, binarize, seed, first_epoch, first_example):
         examples = self._examples().enumerate()
-        if shuffle:
-            examples = examples.shuffle(10_000, seed=seed, reshuffle_each_iteration=True)
 
         def prepare(number, index, example):
             image = scaled(self._decode(example["image"]))
@@ -143,12 +150,22 @@ class _Split:
             return (image, example["label"]) if self.with_labels else image
 
         def epoch(number):
-            return examples.map(
+            ordered = examples
+            if shuffle:
+                # TensorFlow's global seed would be mixed in, and refuses a seed that is a tensor.
+                tf.compat.v1.get_default_graph().seed = None
+                ordered = examples.shuffle(
+                    10_000, seed=seed + 1_000_003 * number, reshuffle_each_iteration=False
+                )
+            ordered = ordered.skip(
+                tf.where(number == first_epoch, tf.constant(first_example, tf.int64), 0)
+            )
+            return ordered.map(
                 lambda index, example: prepare(number, index, example),
                 num_parallel_calls=tf.data.AUTOTUNE,
             )
 
-        return epoch_number().flat_map(epoch).batch(batch_size, drop_remainder)
+        return epoch_number(first_epoch).flat_map(epoch)
 
     def _examples(self):
         import tensorflow_datasets as tfds

@@ -72,6 +72,18 @@ def test_labels_stay_with_their_images(pictures):
         np.testing.assert_array_equal(np.rint(images[:, 0, 0, 0] * 510), chosen)
 
 
+@pytest.mark.parametrize("start", [1, 4, 6])
+def test_beginning_after_some_batches(pictures, start):
+    labels = np.arange(COUNT)
+    settings = {"batch_size": 6, "binarize": "dynamic", "seed": 1}
+    whole = as_arrays(from_arrays(pictures, labels, **settings).repeat(4))
+    rest = as_arrays(from_arrays(pictures, labels, **settings, start=start).repeat(2))
+    assert rest
+    for (images, chosen), (expected, numbers_) in zip(rest, whole[start:], strict=False):
+        np.testing.assert_array_equal(images, expected)
+        np.testing.assert_array_equal(chosen, numbers_)
+
+
 @pytest.mark.parametrize("kind", [np.uint8, np.float32])
 def test_binarization(kind):
     half = np.full((400, 2, 2, 1), 0.5 if kind is np.float32 else 128, kind)
@@ -95,6 +107,7 @@ def test_binarization(kind):
         ({"batch_size": 5, "drop_remainder": True}, "too few"),
         ({"binarize": "often"}, "binarize"),
         ({"seed": -1}, "seed"),
+        ({"start": -1}, "start"),
     ],
 )
 def test_refusals(arguments, message):

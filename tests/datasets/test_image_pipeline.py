@@ -120,11 +120,22 @@ def test_order_is_a_function_of_seed_and_epoch(tiny, path):
     assert order_of(other) not in epochs
 
 
-def test_order_in_memory_does_not_depend_on_the_global_seed(tiny):
+@PATHS
+@pytest.mark.parametrize("start", [3, 7, 9])
+def test_an_interrupted_run_goes_on_with_its_next_batch(tiny, path, start):
+    settings = {"shuffle": True, "with_labels": True, "seed": 4, **path}
+    batches = [labels.numpy().tolist() for _, labels in tiny(**settings).repeat(3)]
+    rest = [labels.numpy().tolist() for _, labels in tiny(**settings, start=start).repeat(2)]
+    assert rest == batches[start : start + len(rest)]
+    assert len(rest) >= 7
+
+
+@PATHS
+def test_order_does_not_depend_on_the_global_seed(tiny, path):
     orders = []
-    for seed in (1, 2):
+    for seed in (0, 1):
         keras.utils.set_random_seed(seed)
-        orders.append(order_of(tiny(shuffle=True, with_labels=True)))
+        orders.append(order_of(tiny(shuffle=True, with_labels=True, **path)))
     assert orders[0] == orders[1]
 
 
