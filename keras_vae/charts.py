@@ -229,6 +229,55 @@ def rate_distortion(
     return chart.picture()
 
 
+def rate_distortion_points(points: Mapping[str, tuple], chart: Chart | None = None) -> Image.Image:
+    """Where trained models lie in the plane of rate and distortion, joined in the order given.
+
+    Axes and diagonals are those of `rate_distortion`.
+
+    Args:
+        points: `{label: (rates, distortions)}` in nats, one of each a model: those of one label,
+            such as the seeds of one beta, are drawn as dots, and their means are joined. Labels of
+            means that lie too close to be told apart are written as one.
+        chart: To draw into. Defaults to `None`: a new one.
+
+    Returns:
+        A picture, RGB.
+    """
+    chart = chart or Chart((640, 520))
+    points = {label: np.stack(_finite(*pair), axis=1) for label, pair in points.items()}
+    points = {label: models for label, models in points.items() if len(models)}
+    if not points:
+        return chart.picture(legend=False)
+    everything = np.concatenate(list(points.values()))
+    (left, bottom), (right, top) = everything.min(axis=0), everything.max(axis=0)
+    chart.scale("x", left, right, False, "rate: KL(q(z|x) || p(z))  [nats]")
+    chart.scale("y", bottom, top, False, "distortion: -log p(x|z)  [nats]")
+    _diagonals(chart)
+    means = np.stack([models.mean(axis=0) for models in points.values()])
+    style = {"color": _COLORS[0], "linewidth": 1.4}
+    chart.line("means", *means.T, **style, marker="o", markersize=5, label="mean")
+    style = {"color": _COLORS[1], "linestyle": "none", "marker": ".", "markersize": 4}
+    chart.line("models", *everything.T, **style, zorder=3, label="single models")
+    size = np.maximum([right - left, top - bottom], 1e-9)
+    while points:
+        first = means[0]
+        near = (np.abs(means - first) / size < 0.03).all(axis=1)
+        label = ", ".join(name for name, close in zip(points, near, strict=True) if close)
+        on_the_left = first[0] < (left + right) / 2
+        chart.text(
+            f"label {label}",
+            first[0],
+            first[1] + 0.015 * size[1],
+            f"  {label}  ",
+            horizontalalignment="left" if on_the_left else "right",
+            verticalalignment="bottom",
+            fontsize=10,
+        )
+        names = [name for name, close in zip(points, near, strict=True) if not close]
+        points, means = {name: points[name] for name in names}, means[~near]
+    return chart.picture()
+
+
 def heat_map(
     epochs: Sequence[int], values, label: str, size: tuple[int, int] = (640, 440)
 ) -> Image.Image:

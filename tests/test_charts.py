@@ -62,6 +62,31 @@ def test_the_first_epoch_of_training_does_not_squeeze_the_rest():
     assert chart.axes.get_ylim()[1] < 110
 
 
+def test_trained_models_are_joined_by_their_means():
+    chart = charts.Chart((640, 520))
+    points = {
+        "beta 0": ([200.0, 210.0], [80.0, 82.0]),
+        "beta 1": ([20.0, 22.0], [100.0, np.nan]),
+        "beta 4": ([0.0, 0.1], [206.0, 206.2]),
+        "beta 10": ([0.0], [206.0]),
+    }
+    charts.rate_distortion_points(points, chart)
+    lines = {line.get_label(): line for line in chart.axes.get_lines()}
+    np.testing.assert_allclose(
+        lines["mean"].get_xydata(), [[205, 81], [20, 100], [0.05, 206.1], [0, 206]]
+    )
+    assert len(lines["single models"].get_xydata()) == 6
+    # Two that coincide share a label, and every diagonal is one of equal ELBO.
+    assert {text.get_text().strip() for text in chart.axes.texts if "beta" in text.get_text()} == {
+        "beta 0",
+        "beta 1",
+        "beta 4, beta 10",
+    }
+    diagonals = [line for line in chart.axes.get_lines() if line.get_linestyle() == "--"]
+    assert len(diagonals) >= 3
+    assert all(np.ptp(np.add(*line.get_data())) < 1e-9 for line in diagonals)
+
+
 def test_heat_map_shows_one_colour_a_value():
     picture = charts.heat_map([1, 2], [[0.0, 1.0, 4.0], [2.0, np.nan, 4.0]], "nats")
     rows, columns = (95, 210, 330), (180, 420)
@@ -82,6 +107,7 @@ def test_heat_map_of_many_epochs_and_latents():
 def test_nothing_to_show_is_an_empty_chart(values):
     assert charts.loss_curves([1], {"loss": values}).size == (640, 440)
     assert charts.rate_distortion({"training": (values, values)}, [1]).size == (520, 480)
+    assert charts.rate_distortion_points({"beta 1": (values, values)}).size == (640, 520)
 
 
 @pytest.mark.parametrize(("low", "high"), [(1, 2), (3.1, 3.2), (1, 1e4), (1e-9, 1e9), (7, 7.001)])
