@@ -13,6 +13,7 @@ from keras_vae.callbacks.latent_traversal import LatentTraversal
 from keras_vae.callbacks.loss_curves import LossCurves
 from keras_vae.callbacks.prior_samples import PriorSamples
 from keras_vae.callbacks.reconstruction_grid import ReconstructionGrid
+from keras_vae.callbacks.resume import Resume
 from keras_vae.callbacks.value_schedule import ValueSchedule
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "LossCurves",
     "PriorSamples",
     "ReconstructionGrid",
+    "Resume",
     "ValueSchedule",
     "animate",
 ]

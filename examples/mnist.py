@@ -12,6 +12,9 @@ Prints each power-of-two step's own loss, and leaves in the output folder:
   traversals/      a 10x10 grid over latents 0 and 1, and one row for each latent
   model.keras      the trained model: keras.saving.load_model after `import keras_vae`
 
+With --resume the state of the training is saved on the way: killed and started again by the same
+command, it goes on, and ends with the same files as if it had never been killed.
+
 Without --dataset it takes MNIST where that is prepared or can be downloaded, and otherwise digits
 that it typesets itself.
 """
@@ -25,7 +28,13 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import keras
 
 import keras_vae
-from keras_vae.callbacks import ELBOLogger, LatentTraversal, LossCurves, ReconstructionGrid
+from keras_vae.callbacks import (
+    ELBOLogger,
+    LatentTraversal,
+    LossCurves,
+    ReconstructionGrid,
+    Resume,
+)
 from keras_vae.callbacks.output import check_writable
 
 COLUMNS = ("loss", "reconstruction_loss", "kl_loss", "elbo", "beta")
@@ -45,8 +54,12 @@ def train(options: argparse.Namespace):
     """Trains, and writes everything into the output folder."""
     check_writable(options.output_dir)
     keras.utils.set_random_seed(options.seed)
-    images = load(options)
-    shape = images.element_spec.shape[1:]
+    settings = {
+        name: value for name, value in vars(options).items() if name not in ("output_dir", "resume")
+    }
+    resume = Resume(options.output_dir, settings) if options.resume else None
+    images, some_images = load(options, start=resume.step if resume else 0)
+    shape = some_images.shape[1:]
     vae = keras_vae.VAE(
         encoder=keras_vae.networks.mlp_encoder(
             shape, options.latent_dim, options.hidden_sizes, scale=options.scale
@@ -61,12 +74,14 @@ def train(options: argparse.Namespace):
     )
     vae.compile(optimizer=keras.optimizers.Adam(options.learning_rate))
 
-    some_images = next(iter(images))[:5]
+    epochs = options.steps // _steps_between_saves(options.steps) if resume else 1
     vae.fit(
         images.repeat(),
-        steps_per_epoch=options.steps,
+        epochs=epochs,
+        steps_per_epoch=options.steps // epochs,
         verbose=0,
         callbacks=[
+            *([resume] if resume else []),
             ELBOLogger(options.output_dir, names=COLUMNS),
             LossCurves(options.output_dir),
             ReconstructionGrid(some_images, options.output_dir, frequency="power_of_two"),
@@ -81,20 +96,37 @@ def train(options: argparse.Namespace):
     print(f"Everything is in {options.output_dir}/")
 
 
-def load(options: argparse.Namespace):
-    """The images: MNIST, or the data set asked for, or without a network digits typeset here."""
-    settings = {"split": "train+test", "batch_size": options.batch_size, "seed": options.seed}
-    settings["shuffle"] = True
+def load(options: argparse.Namespace, start: int = 0) -> tuple:
+    """The images, and five of them to look at.
+
+    Args:
+        options: Of the command line.
+        start: Batches that training has seen before.
+
+    Returns:
+        Batches of MNIST, or of the data set asked for, or without a network of digits typeset
+        here; and `[5, height, width, channels]`.
+    """
+    training = {"split": "train+test", "batch_size": options.batch_size, "shuffle": True}
+    looking = {"split": "train[:5]", "batch_size": 5, "shuffle": False}
+    name = options.dataset or "mnist"
     try:
-        return keras_vae.datasets.load(options.dataset or "mnist", **settings)
+        images = keras_vae.datasets.load(name, **training, seed=options.seed, start=start)
     except keras_vae.datasets.DatasetUnavailableError:
         if options.dataset:
             raise
-    print(
-        "MNIST is neither prepared here nor downloadable: training on typeset_digits instead.",
-        flush=True,
-    )
-    return keras_vae.datasets.load("typeset_digits", **settings)
+        print(
+            "MNIST is neither prepared here nor downloadable: training on typeset_digits instead.",
+            flush=True,
+        )
+        name = "typeset_digits"
+        images = keras_vae.datasets.load(name, **training, seed=options.seed, start=start)
+    return images, next(iter(keras_vae.datasets.load(name, **looking)))
+
+
+def _steps_between_saves(steps):
+    """The largest number up to 128 that divides the steps."""
+    return next(number for number in range(min(128, steps), 0, -1) if steps % number == 0)
 
 
 def _parser():
@@ -134,6 +166,7 @@ def _parser():
     add("--learning-rate", type=float, default=1e-3, help="of Adam (0.001)")
     add("--steps", type=int, default=1024, help="training steps (1024)")
     add("--seed", type=int, default=0, help="of weights, noise and data order (0)")
+    add("--resume", action="store_true", help="go on with a run that was interrupted")
     add("--output-dir", type=Path, default=Path("runs/mnist"), help="folder (runs/mnist)")
     return parser
 

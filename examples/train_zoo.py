@@ -41,8 +41,8 @@ def _mlp(latent_dim, hidden_sizes, **arguments):
 
 def _conv(latent_dim):
     return (
-        networks.conv_encoder(SHAPE, latent_dim, filters=(32, 64), hidden_sizes=(256,)),
-        networks.conv_decoder(SHAPE, latent_dim, filters=(64, 32), hidden_sizes=(256,)),
+        networks.conv_encoder(SHAPE, latent_dim, filters=(32, 64), hidden_sizes=(128,)),
+        networks.conv_decoder(SHAPE, latent_dim, filters=(64, 32), hidden_sizes=(128,)),
     )
 
 
@@ -90,6 +90,7 @@ RECIPES = {
     "mnist_conv": {
         "description": "Convolutional VAE with 16 latents, beta 1.",
         "networks": lambda: _conv(16),
+        "num_samples": 32,
         "epochs": 12,
     },
     "binarized_mnist_mlp": {
@@ -103,6 +104,7 @@ RECIPES = {
     "typeset_digits_conv": {
         "description": "Convolutional VAE with 10 latents on digits typeset without a network.",
         "networks": lambda: _conv(10),
+        "num_samples": 32,
         "dataset": "typeset_digits",
         "epochs": 8,
     },

@@ -8,7 +8,6 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
-import tensorflow as tf
 from PIL import Image
 
 import keras_vae
@@ -27,13 +26,14 @@ def mnist():
 
 @pytest.fixture
 def loaded(monkeypatch):
-    """Twenty images of 8x8 pixels for every data set; records which were asked for."""
+    """Twenty images of 8x8 pixels for every data set; records which were trained on."""
     images = np.random.default_rng(0).random((20, 8, 8, 1), dtype=np.float32)
     names = []
 
-    def load(name, split, batch_size, **_):
-        names.append(name)
-        return tf.data.Dataset.from_tensor_slices(images).batch(batch_size)
+    def load(name, split, batch_size, seed=0, start=0, **_):
+        if split == "train+test":
+            names.append(name)
+        return keras_vae.datasets.from_arrays(images, None, batch_size, seed=seed, start=start)
 
     monkeypatch.setattr(keras_vae.datasets, "load", load)
     return names
@@ -119,6 +119,31 @@ def test_a_folder_that_cannot_be_written_is_an_error_before_any_work(
     assert exit.value.code == 2
     assert "Cannot write into the folder" in capsys.readouterr().err
     assert loaded == []
+
+
+def test_an_interrupted_run_ends_as_one_that_never_was(mnist, loaded, monkeypatch, tmp_path):
+    def train(folder):
+        run(mnist, monkeypatch, *SETTINGS, "--resume", "--output-dir", str(tmp_path / folder))
+
+    def die(resume, epoch, logs=None):
+        if epoch == 3:
+            raise SystemExit
+
+    monkeypatch.setattr(mnist, "_steps_between_saves", lambda steps: 1)
+    train("unbroken")
+    with monkeypatch.context() as broken:
+        broken.setattr(keras_vae.callbacks.Resume, "on_epoch_begin", die)
+        with pytest.raises(SystemExit):
+            train("broken")
+    train("broken")
+    tables = [(tmp_path / folder / "elbo.csv").read_text() for folder in ("unbroken", "broken")]
+    assert tables[0] == tables[1]
+    one, other = (
+        keras.saving.load_model(tmp_path / folder / "model.keras")
+        for folder in ("unbroken", "broken")
+    )
+    for a, b in zip(one.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 def test_the_help_names_every_option(mnist, monkeypatch, capsys):

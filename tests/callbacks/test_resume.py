@@ -1,0 +1,174 @@
+"""Tests of `Resume`: what is saved, what is restored, what is refused."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+import keras_vae
+from keras_vae.callbacks import ELBOLogger, Resume
+from keras_vae.callbacks.step_counter import steps_taken
+
+BATCH = 8
+STEPS = 3  # An epoch of the twenty images.
+
+
+def train(make_vae, images, folder, epochs, callbacks=(), optimizer=None, settings=None):
+    """Trains as a program would that is started again by the same command."""
+    resume = Resume(folder, settings)
+    batches = keras_vae.datasets.from_arrays(images, batch_size=BATCH, seed=1, start=resume.step)
+    vae = make_vae(optimizer=optimizer)
+    logger = ELBOLogger(folder, frequency=1, print_table=False)
+    vae.fit(batches, epochs=epochs, verbose=0, callbacks=[resume, logger, *callbacks])
+    return vae
+
+
+class Die(keras.callbacks.Callback):
+    """Ends training by an exception in the middle of an epoch."""
+
+    def __init__(self, step):
+        super().__init__()
+        self.step = step
+
+    def on_train_batch_end(self, batch, logs=None):
+        if steps_taken(self.model) == self.step:
+            raise RuntimeError("killed")
+
+
+def everything(vae):
+    return [*vae.get_weights(), *(np.asarray(v.value) for v in vae.optimizer.variables)]
+
+
+@pytest.mark.parametrize("step", [1, 3, 5, 7])
+def test_an_interrupted_run_ends_as_one_that_never_was(make_vae, images, tmp_path, step):
+    unbroken = train(make_vae, images, tmp_path / "unbroken", epochs=3)
+    with pytest.raises(RuntimeError, match="killed"):
+        train(make_vae, images, tmp_path / "broken", epochs=3, callbacks=[Die(step)])
+    resumed = train(make_vae, images, tmp_path / "broken", epochs=3)
+    for one, other in zip(everything(unbroken), everything(resumed), strict=True):
+        np.testing.assert_array_equal(one, other)
+    tables = [(tmp_path / run / "elbo.csv").read_text() for run in ("unbroken", "broken")]
+    assert tables[0] == tables[1]
+    assert tables[0].count("\n") == 1 + 3 * STEPS
+
+
+def test_epochs_that_are_done_are_not_trained_again(make_vae, images, tmp_path):
+    first = train(make_vae, images, tmp_path, epochs=2)
+    again = train(make_vae, images, tmp_path, epochs=2)
+    for one, other in zip(everything(first), everything(again), strict=True):
+        np.testing.assert_array_equal(one, other)
+    longer = train(make_vae, images, tmp_path, epochs=3)
+    assert steps_taken(longer) == 3 * STEPS
+    assert sorted(os.listdir(tmp_path / "resume")) == ["lock", "state.json", "step_00000009.npz"]
+
+
+def test_random_layers_and_other_models_are_restored_too(images, tmp_path):
+    flat = images.reshape(20, -1)
+
+    def run(folder, epochs):
+        keras.utils.set_random_seed(0)
+        layers = [keras.layers.Dropout(0.5, seed=1), keras.layers.Dense(16)]
+        model = keras.Sequential([keras.Input((16,)), *layers])
+        model.compile("adam", "mse", jit_compile=False)
+        resume = Resume(tmp_path / folder)
+        batches = keras_vae.datasets.from_arrays(flat, flat, batch_size=BATCH, start=resume.step)
+        model.fit(batches, epochs=epochs, verbose=0, callbacks=[resume])
+        return model.get_weights()
+
+    whole = run("whole", 3)
+    run("parts", 1)
+    for one, other in zip(whole, run("parts", 3), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_sigterm_ends_training_after_a_step(make_vae, images, tmp_path):
+    before = signal.getsignal(signal.SIGTERM)
+
+    class Terminate(keras.callbacks.Callback):
+        def on_train_batch_begin(self, batch, logs=None):
+            if steps_taken(self.model) == 4:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(KeyboardInterrupt):
+        train(make_vae, images, tmp_path, epochs=3, callbacks=[Terminate()])
+    assert signal.getsignal(signal.SIGTERM) is before
+    assert Resume(tmp_path).epoch == 1
+    assert steps_taken(train(make_vae, images, tmp_path, epochs=3)) == 3 * STEPS
+
+
+def test_other_settings_are_refused(make_vae, images, tmp_path):
+    train(make_vae, images, tmp_path, epochs=1, settings={"beta": 1.0})
+    with pytest.raises(ValueError, match=r"beta: 1.0 then, 2.0 now"):
+        Resume(tmp_path, {"beta": 2.0})
+    assert Resume(tmp_path, {"beta": 1.0}).epoch == 1
+
+
+@pytest.mark.parametrize("damage", ["truncated", "altered", "gone", "no JSON", "foreign JSON"])
+def test_a_damaged_state_is_refused(make_vae, images, tmp_path, damage):
+    train(make_vae, images, tmp_path, epochs=1)
+    (state,) = (tmp_path / "resume").glob("*.npz")
+    card = tmp_path / "resume/state.json"
+    content = state.read_bytes()
+    if damage == "truncated":
+        state.write_bytes(content[:100])
+    elif damage == "altered":
+        state.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    elif damage == "gone":
+        state.unlink()
+    elif damage == "no JSON":
+        card.write_text("{")
+    else:
+        card.write_text(json.dumps(["something"]))
+    with pytest.raises(ValueError, match=r"is damaged\. Remove that folder to begin anew"):
+        Resume(tmp_path)
+
+
+def test_another_model_is_refused(make_vae, images, tmp_path):
+    train(make_vae, images, tmp_path, epochs=1)
+    vae = make_vae(latent_dim=3)
+    with pytest.raises(ValueError, match="is of another model"):
+        vae.fit(images, epochs=2, verbose=0, callbacks=[Resume(tmp_path)])
+
+
+def test_a_folder_takes_one_run_at_a_time(make_vae, images, tmp_path):
+    program = """
+import sys
+from pathlib import Path
+from keras_vae.callbacks import Resume
+resume = Resume(sys.argv[1])
+resume._take_folder()
+print("taken", flush=True)
+sys.stdin.read()
+"""
+    other = subprocess.Popen(
+        [sys.executable, "-c", program, str(tmp_path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert other.stdout.readline() == "taken\n"
+        with pytest.raises(BlockingIOError, match="Another process is training"):
+            train(make_vae, images, tmp_path, epochs=1)
+    finally:
+        other.kill()
+        other.communicate()
+    train(make_vae, images, tmp_path, epochs=1)
+
+
+def test_a_state_half_written_leaves_the_one_before(make_vae, images, tmp_path, monkeypatch):
+    train(make_vae, images, tmp_path, epochs=1)
+
+    def die(*args):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(os, "replace", die)
+    with pytest.raises(OSError, match="disk full"):
+        train(make_vae, images, tmp_path, epochs=2)
+    monkeypatch.undo()
+    assert Resume(tmp_path).epoch == 1
