@@ -42,7 +42,7 @@ def main():
     )
     add = parser.add_argument
     add("--rounds", type=int, default=5, help="runs of each rival (5)")
-    add("--steps", type=int, default=1024, help="training steps a run (1024)")
+    add("--steps", type=int, default=2048, help="training steps a run (2048)")
     add("--rivals", default=",".join(rivals.RIVALS), help=f"({','.join(rivals.RIVALS)})")
     add("--batch-sizes", help="numbers, separated by commas")
     add("--hidden-sizes", help="numbers, separated by commas")

@@ -12,6 +12,8 @@ import math
 import keras
 import tensorflow as tf
 
+from keras_vae.allocator import keep_freed_memory
+
 # What a stack of batches may take, in bytes: enough to hide the cost of a call, and little beside
 # what training needs anyway.
 _STACK_BYTES = 2**26
@@ -56,6 +58,7 @@ def compiled_train_function(model, one_by_one):
         A function that trains `model.steps_per_execution` steps, or as many as the iterator has,
         and returns the logs. It raises `StopIteration` on an iterator with nothing left.
     """
+    keep_freed_memory()
 
     @tf.function(jit_compile=True, reduce_retracing=True)
     def train_on_stack(stack, count):
@@ -143,8 +146,10 @@ def _stacked(iterator, upcoming, done, steps):
     count, upcoming, *arrays = tf.while_loop(
         same_size, read, (0, upcoming, *arrays), parallel_iterations=1
     )
-    parts = []
-    for array in arrays:
+
+    def padded(array):
         part = array.gather(tf.range(count))
-        parts.append(tf.pad(part, [[0, length - count], *[[0, 0]] * (part.shape.rank - 1)]))
+        return tf.pad(part, [[0, length - count], *[[0, 0]] * (part.shape.rank - 1)])
+
+    parts = [tf.cond(count == length, array.stack, lambda a=array: padded(a)) for array in arrays]
     return tf.nest.pack_sequence_as(iterator.element_spec, parts), count, upcoming
