@@ -10,7 +10,6 @@ _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3
 _SETTINGS = ((_M_MMAP_THRESHOLD, 2**25), (_M_TRIM_THRESHOLD, 2**30), (_M_TOP_PAD, 2**26))
 
 
-@functools.cache
 def keep_freed_memory() -> bool:
     """Has the process keep what it frees, up to a gigabyte, for the next time it asks.
 
@@ -23,12 +22,20 @@ def keep_freed_memory() -> bool:
     Returns:
         Whether glibc was told so.
     """
-    if os.environ.get("KERAS_VAE_MALLOC") == "0":
-        return False
-    if any(name.startswith("MALLOC_") for name in os.environ) or "GLIBC_TUNABLES" in os.environ:
-        return False
-    try:
-        mallopt = ctypes.CDLL("libc.so.6").mallopt
-    except (OSError, AttributeError):
+    mallopt = _mallopt()
+    if mallopt is None:
         return False
     return all([mallopt(parameter, value) == 1 for parameter, value in _SETTINGS])
+
+
+@functools.cache
+def _mallopt():
+    """The C function, or `None` where it is not there or not to be called."""
+    if os.environ.get("KERAS_VAE_MALLOC") == "0":
+        return None
+    if any(name.startswith("MALLOC_") for name in os.environ) or "GLIBC_TUNABLES" in os.environ:
+        return None
+    try:
+        return ctypes.CDLL("libc.so.6").mallopt
+    except (OSError, AttributeError):
+        return None

@@ -58,7 +58,6 @@ def compiled_train_function(model, one_by_one):
         A function that trains `model.steps_per_execution` steps, or as many as the iterator has,
         and returns the logs. It raises `StopIteration` on an iterator with nothing left.
     """
-    keep_freed_memory()
 
     @tf.function(jit_compile=True, reduce_retracing=True)
     def train_on_stack(stack, count):
@@ -89,6 +88,8 @@ def compiled_train_function(model, one_by_one):
         parts = [model, model.optimizer, *([metrics] if metrics is not None else [])]
         if not all(part.built for part in parts) or not _stackable(iterator):
             return one_by_one(iterator)
+        # Told once it has no lasting effect: compiling, in between, moves the heaps about.
+        keep_freed_memory()
         done, logs = train(iterator)
         if done == 0:
             raise StopIteration

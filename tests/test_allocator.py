@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from keras_vae.allocator import keep_freed_memory
+from keras_vae import allocator
 
 PROGRAM = """
 import resource
@@ -39,4 +39,4 @@ def test_freed_memory_is_used_again_without_page_faults(clean_environment, run_p
 )
 def test_what_the_environment_says_goes(clean_environment, monkeypatch, name, value):
     monkeypatch.setenv(name, value)
-    assert keep_freed_memory.__wrapped__() is False
+    assert allocator._mallopt.__wrapped__() is None
