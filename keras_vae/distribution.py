@@ -29,7 +29,9 @@ def reducible(logs: dict) -> dict:
 def number(variable) -> float:
     """The value of a scalar variable; `float` refuses one that several devices hold."""
     if isinstance(variable, keras.Variable):
-        variable = keras.ops.convert_to_tensor(variable)
+        variable = variable.value
+    if isinstance(variable, tf.Variable | tf.distribute.DistributedValues):
+        variable = tf.convert_to_tensor(variable)
     return float(variable)
 
 

@@ -311,11 +311,20 @@ class VAE(keras.Model):
 
     # Training ------------------------------------------------------------------------------
 
-    def compile(self, optimizer="rmsprop", *, steps_per_execution=1, jit_compile="auto", **kwargs):
+    def compile(
+        self,
+        optimizer="rmsprop",
+        loss=None,
+        *,
+        steps_per_execution: int = 1,
+        jit_compile: bool | str = "auto",
+        **kwargs,
+    ):
         """Configures training, as `keras.Model.compile` does.
 
         Args:
             optimizer: A Keras optimizer or the name of one. Defaults to `"rmsprop"`.
+            loss: Nothing: a VAE computes its own.
             steps_per_execution: Int. Training steps a call; 64 is much faster than 1 on small
                 images, and batch callbacks then run once every 64 steps. Defaults to `1`.
             jit_compile: Bool, whether to compile with XLA; or `"auto"`, which does on accelerators
@@ -326,7 +335,11 @@ class VAE(keras.Model):
         if jit_compile == "auto" and steps_per_execution > 1 and not kwargs.get("run_eagerly"):
             jit_compile = not self._is_distributed() and loop_pays(self)
         super().compile(
-            optimizer, steps_per_execution=steps_per_execution, jit_compile=jit_compile, **kwargs
+            optimizer,
+            loss,
+            steps_per_execution=steps_per_execution,
+            jit_compile=jit_compile,
+            **kwargs,
         )
 
     def compile_from_config(self, config: dict):
