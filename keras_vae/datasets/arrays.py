@@ -2,11 +2,15 @@
 
 import itertools
 import numbers
+import os
 
 import numpy as np
 import tensorflow as tf
 
 BINARIZATIONS = (None, "dynamic", "fixed")
+# Threads of a pipeline that prepare batches or images, and batches that it holds ready.
+PARALLEL_CALLS = max(2, min(os.cpu_count() or 2, 16))
+PREFETCHED_BATCHES = 8
 
 
 def from_arrays(
@@ -47,23 +51,36 @@ def from_arrays(
         ValueError: If an argument is invalid, there are no images, or labels do not match them.
     """
     check_batching(batch_size, binarize, seed, start)
-    images = np.asarray(images)
+    images = _array(images)
     if images.dtype != np.uint8 and images.dtype.kind != "f":
         raise ValueError(
             "Images must be bytes (uint8) or floating point. Received: dtype "
             f"{images.dtype.name}. Convert them with `images.astype('float32')`, scaled to [0, 1]."
         )
     if images.ndim < 2 or not images.size:
-        raise ValueError(f"Expected images [n, *event], n > 0. Received: shape {images.shape}")
-    if labels is not None and len(labels) != len(images):
+        raise ValueError(
+            f"Expected images [n, *event], n > 0. Received: shape {images.shape}. A single image "
+            "is `image[None]`."
+        )
+    if labels is not None and np.shape(labels)[:1] != (len(images),):
+        count = len(labels) if np.ndim(labels) else "a number instead of"
         raise ValueError(
             "There must be a label for every image. "
-            f"Received: {len(images)} images and {len(labels)} labels"
+            f"Received: {len(images)} images and {count} labels. Select both alike."
         )
+    if binarize is not None and images.dtype.kind == "f":
+        low, high = images.min(), images.max()
+        if not (low >= 0 and high <= 1):
+            raise ValueError(
+                "Pixels to binarize are probabilities. Expected: values in [0, 1]. "
+                f"Received: values from {low} to {high}. Scale them, for example `x / 255`, or "
+                "pass bytes."
+            )
     count = len(images) // batch_size if drop_remainder else -(-len(images) // batch_size)
     if not count:
         raise ValueError(
-            f"{len(images)} images are too few for a batch of {batch_size} with `drop_remainder`."
+            f"{len(images)} images are too few for a batch of {batch_size} with `drop_remainder`. "
+            "Pass a smaller `batch_size`, or `drop_remainder=False`."
         )
     if binarize == "fixed":
         images = _binarized_once(images, seed)
@@ -82,7 +99,7 @@ def from_arrays(
             order = tf.random.experimental.stateless_shuffle(order, [seed, number])
         first = tf.where(number == first_epoch, tf.constant(first_batch, tf.int64), 0)
         return tf.data.Dataset.range(first, count).map(
-            lambda index: batch(order, index, number), num_parallel_calls=tf.data.AUTOTUNE
+            lambda index: batch(order, index, number), num_parallel_calls=PARALLEL_CALLS
         )
 
     def batch(order, index, number):
@@ -95,6 +112,16 @@ def from_arrays(
         return (chosen, tf.gather(labels, rows)) if has_labels else chosen
 
     return finished(epoch_number(first_epoch).flat_map(epoch), count, first_batch)
+
+
+def _array(images):
+    try:
+        return np.asarray(images)
+    except ValueError:
+        raise ValueError(
+            "Images must be one array [n, *event], all of the same shape. "
+            f"Received: {type(images).__name__} of differing shapes. Resize or crop them alike."
+        ) from None
 
 
 def check_batching(batch_size, binarize, seed, start):
@@ -131,9 +158,12 @@ def finished(batches: tf.data.Dataset, count: int, first_batch: int) -> tf.data.
     # Several workers share the batches out among them, each its part of every batch, whatever
     # files they come from: so training does not depend on how many workers there are.
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
+    # An autotuned pipeline ends only when its tuner wakes up, which sleeps ever longer: an epoch
+    # could wait for its end as long as it had taken.
+    options.autotune.enabled = False
     if not first_batch:
         batches = batches.apply(tf.data.experimental.assert_cardinality(count))
-    return batches.prefetch(tf.data.AUTOTUNE).with_options(options)
+    return batches.prefetch(PREFETCHED_BATCHES).with_options(options)
 
 
 def epoch_number(first: int) -> tf.data.Dataset:

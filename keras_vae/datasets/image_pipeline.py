@@ -2,11 +2,13 @@
 
 import os
 from collections.abc import Sequence
+from numbers import Integral
 
 import numpy as np
 import tensorflow as tf
 
 from keras_vae.datasets.arrays import (
+    PARALLEL_CALLS,
     bernoulli,
     check_batching,
     epoch_number,
@@ -69,13 +71,19 @@ def load(
     """
     check_batching(batch_size, binarize, seed, start)
     is_pair = isinstance(image_size, list | tuple) and len(image_size) == 2
-    if image_size is not None and not (is_pair and min(image_size) > 0):
+    is_size = is_pair and all(isinstance(side, Integral) and side > 0 for side in image_size)
+    if image_size is not None and not is_size:
         raise ValueError(
-            "Invalid value for argument `image_size`. Expected (height, width), both positive. "
-            f"Received: image_size={image_size}"
+            "Invalid value for argument `image_size`. Expected (height, width), positive integers. "
+            f"Received: image_size={image_size!r}"
+        )
+    splits = (split,) if isinstance(split, str) else split
+    if not isinstance(splits, list | tuple) or not all(isinstance(one, str) for one in splits):
+        raise ValueError(
+            "Invalid value for argument `split`. Expected a string such as 'train' or "
+            f"'train+test', or a sequence of them. Received: split={split!r}"
         )
     builder = prepared_builder(name, data_dir, download)
-    splits = (split,) if isinstance(split, str) else tuple(split)
     datasets = tuple(
         _Split(builder, one, image_size, with_labels).batches(
             batch_size,
@@ -125,7 +133,8 @@ class _Split:
         if not count:
             raise ValueError(
                 f"Split {self.split!r} of {self.builder.name!r} has {self.num_examples} images, "
-                f"too few for a batch of {batch_size} with `drop_remainder`."
+                f"too few for a batch of {batch_size} with `drop_remainder`. Pass a smaller "
+                "`batch_size`, or `drop_remainder=False`."
             )
         if self.num_examples * int(np.prod(self.image_shape)) <= memory_limit:
             images, labels = self._decoded()
@@ -162,7 +171,7 @@ class _Split:
             )
             return ordered.map(
                 lambda index, example: prepare(number, index, example),
-                num_parallel_calls=tf.data.AUTOTUNE,
+                num_parallel_calls=PARALLEL_CALLS,
             )
 
         return epoch_number(first_epoch).flat_map(epoch)
@@ -191,7 +200,7 @@ class _Split:
         """All images, uint8 `[n, height, width, channels]`, and their labels."""
         decoded = self._examples().map(
             lambda example: {**example, "image": self._decode(example["image"])},
-            num_parallel_calls=tf.data.AUTOTUNE,
+            num_parallel_calls=PARALLEL_CALLS,
         )
         images = np.empty((self.num_examples, *self.image_shape), np.uint8)
         labels = np.empty(self.num_examples, np.int64) if self.with_labels else None

@@ -84,6 +84,11 @@ def test_beginning_after_some_batches(pictures, start):
         np.testing.assert_array_equal(chosen, numbers_)
 
 
+def test_a_pipeline_does_not_wait_for_a_tuner_when_it_ends():
+    # Such a tuner sleeps twice as long every time, and its pipeline ends when it next wakes up.
+    assert from_arrays(np.zeros((4, 2, 2, 1), np.uint8)).options().autotune.enabled is False
+
+
 @pytest.mark.parametrize("kind", [np.uint8, np.float32])
 def test_binarization(kind):
     half = np.full((400, 2, 2, 1), 0.5 if kind is np.float32 else 128, kind)
