@@ -3,6 +3,8 @@
 import contextlib
 import itertools
 import math
+import numbers
+import os
 import types
 
 import keras
@@ -10,16 +12,29 @@ import numpy as np
 import tensorflow as tf
 
 _MARK = "keras_vae image check"
+_WEIGHT_MARK = "keras_vae weight check"
 
 
-def floating(x) -> tf.Tensor:
+def floating(x, event_shape: tuple[int, ...] | None = None) -> tf.Tensor:
     """Images as a float32 tensor; refuses integers, which are pixels that nobody scaled.
 
+    Args:
+        x: Images, `[batch, *event]`.
+        event_shape: Shape of one image. Defaults to `None`, which leaves it unchecked.
+
     Raises:
-        ValueError: If the images are not floating point.
+        ValueError: If the images are no array, not floating point, or of another shape.
     """
-    x = tf.convert_to_tensor(x)
+    try:
+        x = tf.convert_to_tensor(x)
+    except (TypeError, ValueError):
+        raise ValueError(
+            "Images must be one array [batch, *event], all of the same shape. "
+            f"Received: {_kind(x)}. Stack them, for example by `np.stack`."
+        ) from None
     _check_dtype(x.dtype.name)
+    if x.shape.rank is not None:
+        _check_shape(x.shape, event_shape)
     return tf.cast(x, tf.float32)
 
 
@@ -59,22 +74,57 @@ class ImageCheck:
                 or have values that are not finite or outside the likelihood's support.
         """
         if isinstance(data, tf.data.Dataset):
-            self._check_spec(_images(data.element_spec))
+            self._check_spec(data.element_spec)
+            if data.cardinality() == 0:
+                raise ValueError(
+                    "There are no images. Received: an empty data set. Look at what `take`, "
+                    "`filter` or `drop_remainder` leave of it."
+                )
             return data.map(self._check_in_graph, num_parallel_calls=tf.data.AUTOTUNE)
         if isinstance(data, types.GeneratorType):
             return self._check_generator(data)
         if isinstance(data, keras.utils.PyDataset):
             if data.num_batches is None or data.num_batches > 0:
-                self._check_array(_images(data[0]))
+                self._check_array(images_of(data[0]))
             return data
-        images = _images(data)
+        images = images_of(data)
         if isinstance(images, dict):
             raise ValueError(
-                f"Images must be one array, not a dict of several. Received: keys {sorted(images)}"
+                "Images must be one array, not a dict of several. "
+                f"Received: keys {sorted(images)}. Pass the array alone."
             )
-        if images is not None and hasattr(images, "shape"):
+        if tuple(getattr(images, "shape", ())):
             self._check_array(images)
+            self.check_weights(weights_of(data), len(images))
+        elif images is None or hasattr(images, "shape") or isinstance(images, _NO_IMAGES):
+            raise ValueError(
+                "Images must be an array [batch, *event], or a `tf.data.Dataset`, a generator or a "
+                f"`keras.utils.PyDataset` of such batches. Received: {_kind(data)}. Lists become "
+                "an array by `np.asarray(images, 'float32')`."
+            )
         return data
+
+    def check_weights(self, sample_weight, num_images: int):
+        """Checks the weights that come with an array of images.
+
+        Args:
+            sample_weight: What `fit` takes as such, or `None`.
+            num_images: Int. How many images there are.
+
+        Raises:
+            ValueError: If there is not one finite number of at least 0 for each image.
+        """
+        if sample_weight is None:
+            return
+        weights = np.asarray(sample_weight)
+        if weights.shape not in ((num_images,), (num_images, 1)):
+            raise ValueError(
+                "There must be one sample weight an image. "
+                f"Expected: shape [{num_images}]. Received: shape {list(weights.shape)}. Weights "
+                "of single pixels are not supported: take their mean over each image."
+            )
+        if weights.dtype.kind not in "fiub" or not (np.isfinite(weights) & (weights >= 0)).all():
+            raise ValueError(_bad_weights(f"Received: dtype {weights.dtype}, {_range(weights)}"))
 
     @contextlib.contextmanager
     def errors_made_clear(self):
@@ -82,6 +132,15 @@ class ImageCheck:
         try:
             yield
         except tf.errors.InvalidArgumentError as error:
+            if _WEIGHT_MARK in str(error):
+                raise ValueError(_bad_weights("A batch of the data set has others")) from None
+            if "expected shape" in str(error) and "EnsureShape" in str(error):
+                expected = ", ".join(map(str, self.event_shape or ()))
+                raise ValueError(
+                    f"Images do not fit the encoder. Expected: [batch, {expected}]. Received: a "
+                    "batch of another shape. Resize or reshape the images in the data set, for "
+                    "example by `dataset.map`."
+                ) from None
             if _MARK not in str(error):
                 raise
             raise ValueError(
@@ -93,12 +152,16 @@ class ImageCheck:
     def _check_array(self, images):
         if not hasattr(images, "dtype"):
             images = np.asarray(images)  # A data frame, for one.
-        _check_dtype(keras.backend.standardize_dtype(images.dtype))
-        self._check_shape(images.shape)
+        _check_dtype(getattr(images.dtype, "name", str(images.dtype)))
+        _check_shape(images.shape, self.event_shape)
         images = np.asarray(images)
         if not images.size:
-            raise ValueError(f"There are no images to train on. Received: shape {images.shape}")
-        low, high = images.min(), images.max()
+            raise ValueError(
+                f"There are no images. Received: shape {images.shape}. Look at what selected them."
+            )
+        # As the model will see them.
+        with np.errstate(over="ignore"):
+            low, high = np.float32(images.min()), np.float32(images.max())
         # Both are NaN where any pixel is.
         if not (math.isfinite(low) and math.isfinite(high)):
             raise ValueError(
@@ -112,57 +175,77 @@ class ImageCheck:
                 "8-bit images."
             )
 
-    def _check_spec(self, spec):
-        if spec is None or not hasattr(spec, "dtype"):
+    def _check_spec(self, element):
+        spec = images_of(element)
+        is_batch = isinstance(spec, tf.TensorSpec)
+        if not is_batch or (isinstance(element, list | tuple) and len(element) > 3):
             raise ValueError(
-                "Datasets must yield images, (images,), (images, labels) or (images, labels, "
-                f"sample_weights). Received: elements of {spec}"
+                "Data sets must yield images, (images,), (images, labels) or (images, labels, "
+                f"sample_weights), dense and batched. Received: elements of {element}. Bring them "
+                "into that form by `dataset.map`."
             )
         _check_dtype(spec.dtype.name)
         if spec.shape.rank is not None:
-            self._check_shape(spec.shape)
-
-    def _check_shape(self, shape):
-        event = tuple(shape[1:])
-        if self.event_shape is None or None in event or event == self.event_shape:
-            return
-        raise ValueError(
-            "Images do not fit the encoder. "
-            f"Expected: [batch, {', '.join(map(str, self.event_shape))}]. "
-            f"Received: {list(shape)}"
-        )
+            _check_shape(spec.shape, self.event_shape)
+        weights = weights_of(element)
+        if weights is not None and tuple(weights.shape[1:]) not in ((), (1,)):
+            raise ValueError(
+                "There must be one sample weight an image. Expected: shape [batch]. "
+                f"Received: shape {list(weights.shape)}. Weights of single pixels are not "
+                "supported: take their mean over each image."
+            )
 
     def _check_in_graph(self, *element):
         data = element[0] if len(element) == 1 else element
-        images = tf.cast(_images(data), tf.float32)
+        images = tf.cast(images_of(data), tf.float32)
         if self.event_shape is not None:
             images = tf.ensure_shape(images, (None, *self.event_shape))
-        # Comparisons with NaN are false, so one expression covers it.
-        fits = tf.reduce_all((images >= self.lower) & (images <= self.upper))
-        if math.isinf(self.upper):
-            fits = tf.reduce_all(tf.math.is_finite(images))
-        with tf.control_dependencies([tf.debugging.Assert(fits, [_MARK])]):
+        # All false of NaN, so that one expression covers it.
+        fits = tf.math.is_finite(images) & (images >= self.lower) & (images <= self.upper)
+        checks = [tf.debugging.Assert(tf.reduce_all(fits), [_MARK])]
+        weights = weights_of(data)
+        if weights is not None:
+            weights = tf.cast(weights, tf.float32)
+            fits = tf.math.is_finite(weights) & (weights >= 0)
+            checks.append(tf.debugging.Assert(tf.reduce_all(fits), [_WEIGHT_MARK]))
+        with tf.control_dependencies(checks):
             return tf.nest.map_structure(tf.identity, data)
 
     def _check_generator(self, generator):
         def check(batch):
-            self._check_array(np.asarray(_images(batch)))
+            images = np.asarray(images_of(batch))
+            self._check_array(images)
+            self.check_weights(weights_of(batch), len(images))
             return batch if isinstance(batch, tuple) else (batch,)
 
         # The first batch is drawn here, so that a mistake shows before training begins.
         first = next(generator, None)
         if first is None:
-            raise ValueError("The generator of images is empty.")
+            raise ValueError(
+                "There are no images. Received: a generator that yields nothing. A generator "
+                "serves once: make a new one for every `fit`."
+            )
         check(first)
         return (check(batch) for batch in itertools.chain([first], generator))
 
     def _support(self):
-        return f"[{self.lower:g}, {self.upper:g}]" if math.isfinite(self.upper) else "the reals"
+        if math.isinf(self.lower) and math.isinf(self.upper):
+            return "the reals"
+        return f"[{self.lower:g}, {self.upper:g}]"
 
 
-def _images(data):
+def images_of(data):
     """The images among `x`, `(x,)`, `(x, y)`, `(x, y, sample_weight)`."""
     return data[0] if isinstance(data, list | tuple) and data else data
+
+
+def weights_of(data):
+    """The sample weights among the same, or `None`."""
+    return data[2] if isinstance(data, list | tuple) and len(data) == 3 else None
+
+
+# What Keras would take for something else, or fail on without a word about images.
+_NO_IMAGES = (list, tuple, set, str, bytes, os.PathLike, numbers.Number)
 
 
 def _check_dtype(name):
@@ -171,3 +254,41 @@ def _check_dtype(name):
             "Images must be floating point, scaled to the support of the likelihood. "
             f"Received: dtype {name}. For 8-bit images pass `x.astype('float32') / 255`."
         )
+
+
+def _check_shape(shape, event_shape):
+    shape = tuple(shape)
+    if event_shape is None or None in shape[1:] or shape[1:] == event_shape:
+        return
+    if shape == event_shape:
+        advice = "Pass several at once: `dataset.batch(128)`, or `image[None]` for a single one."
+    elif (*shape[1:], 1) == event_shape:
+        advice = "Add the axis of the channel: `x[..., None]`."
+    elif math.prod(shape[1:]) == math.prod(event_shape):
+        advice = f"Reshape them: `x.reshape({(-1, *event_shape)})`."
+    else:
+        advice = f"Resize the images, or build both networks for images of shape {shape[1:]}."
+    raise ValueError(
+        "Images do not fit the encoder. "
+        f"Expected: [batch, {', '.join(map(str, event_shape))}]. Received: {list(shape)}. {advice}"
+    )
+
+
+def _bad_weights(received):
+    return (
+        f"Sample weights must be finite numbers of at least 0. {received}. Weight 0 leaves an "
+        "image out."
+    )
+
+
+def _range(values):
+    if values.dtype.kind not in "fiub":
+        return "which are no numbers"
+    return f"values from {values.min()} to {values.max()}"
+
+
+def _kind(data):
+    """What was given, in few words."""
+    if isinstance(data, list | tuple) and data:
+        return f"a {type(data).__name__} of {type(data[0]).__name__}"
+    return f"{data!r}" if isinstance(data, str | numbers.Number) else type(data).__name__

@@ -6,6 +6,8 @@ the mean over the images, the standard deviation over them divided by the root o
 """
 
 import math
+import numbers
+from collections.abc import Iterator
 
 import keras
 import numpy as np
@@ -13,6 +15,7 @@ import tensorflow as tf
 
 from keras_vae import data_checks
 from keras_vae.datasets import from_arrays
+from keras_vae.distributions import is_factorized
 
 # Of decoded images at once: 13 MB of MNIST's, which stay near the processor.
 _ROWS = 4096
@@ -78,13 +81,9 @@ def log_likelihood(
         ValueError: If `num_samples` is less than 1, there are no images, they do not fit the model,
             or the estimate is not finite.
     """
-    if isinstance(num_samples, bool) or int(num_samples) != num_samples or num_samples < 1:
-        raise ValueError(
-            "Invalid value for argument `num_samples`. Expected a positive integer. "
-            f"Received: num_samples={num_samples}"
-        )
-    num_samples = int(num_samples)
-    prior = model.prior.distribution(model.latent_dim)
+    num_samples = _positive(num_samples, "num_samples")
+    _check_built(model)
+    prior = model.prior_distribution()
 
     # Without XLA, whose logarithms and exponentials on a CPU are a quarter as fast.
     @tf.function(reduce_retracing=True)
@@ -131,23 +130,35 @@ def latent_statistics(
         progress: Bool. Whether to show a progress bar. Defaults to `True`.
 
     Returns:
-        `active_units`, `kl_per_dimension` (nats, a list of floats), `variance_of_means` (a list of
-        floats) and `num_images`.
+        `active_units`, `kl_per_dimension` (nats, a list of floats; `None` where posterior or prior
+        does not factorise over the latents, so that none has a KL of its own),
+        `variance_of_means` (a list of floats) and `num_images`.
+
+    Raises:
+        ValueError: If `threshold` is no number of at least 0, there are no images, they do not fit
+            the model, or a statistic is not finite.
     """
+    if not (isinstance(threshold, numbers.Real) and threshold >= 0):
+        raise ValueError(
+            "Invalid value for argument `threshold`. Expected a variance of at least 0. "
+            f"Received: threshold={threshold!r}"
+        )
 
     @tf.function(reduce_retracing=True)
     def statistics(images, noise_seed):
         del noise_seed  # Nothing here is random.
         posterior = model.encode(images)
-        return model.kl_per_dimension(posterior), posterior.mean()
+        if is_factorized(posterior) and is_factorized(model.prior_distribution()):
+            return posterior.mean(), model.kl_per_dimension(posterior)
+        return (posterior.mean(),)
 
-    kl, means = _over_batches(statistics, model, dataset, 0, progress)
+    means, *kl = _over_batches(statistics, model, dataset, 0, progress)
     variance = means.var(axis=0)
     return {
         "active_units": int((variance > threshold).sum()),
-        "kl_per_dimension": kl.mean(axis=0).tolist(),
+        "kl_per_dimension": kl[0].mean(axis=0).tolist() if kl else None,
         "variance_of_means": variance.tolist(),
-        "num_images": len(kl),
+        "num_images": len(means),
     }
 
 
@@ -189,8 +200,10 @@ def linear_probe(model, train, test, epochs: int = 20, seed: int = 0) -> dict[st
         `probe_accuracy` in [0, 1], with its standard error.
 
     Raises:
-        ValueError: If there are no labels.
+        ValueError: If there are no images, they do not fit the model, there is not one label from
+            0 for each, or `epochs` is less than 1.
     """
+    epochs = _positive(epochs, "epochs")
     codes, labels = _codes_and_labels(model, train)
     test_codes, test_labels = _codes_and_labels(model, test)
     mean, deviation = codes.mean(axis=0), codes.std(axis=0) + 1e-8
@@ -211,13 +224,22 @@ def linear_probe(model, train, test, epochs: int = 20, seed: int = 0) -> dict[st
 
 def _over_batches(function, model, dataset, seed, progress, batch_size=1000):
     """Applies a function of images and a seed to all batches, and joins what it returns."""
-    bar = keras.utils.Progbar(_count(dataset, batch_size), unit_name="batch") if progress else None
+    if not isinstance(seed, numbers.Integral) or not 0 <= seed < 2**31:
+        raise ValueError(
+            "Invalid value for argument `seed`. Expected an integer from 0 to 2**31 - 1. "
+            f"Received: seed={seed!r}"
+        )
+    check, batches = _checked(model, dataset, batch_size)
+    count = int(batches.cardinality())
+    bar = keras.utils.Progbar(count if count > 0 else None, unit_name="batch") if progress else None
     results = []
-    for index, images in enumerate(_batches(model, dataset, batch_size)):
-        noise_seed = tf.constant([seed, index], tf.int32)
-        results.append([np.asarray(value) for value in function(images, noise_seed)])
-        if bar:
-            bar.update(index + 1)
+    with check.errors_made_clear():
+        for index, batch in enumerate(batches):
+            images = tf.cast(data_checks.images_of(batch), tf.float32)
+            noise_seed = tf.constant([seed, index], tf.int32)
+            results.append([np.asarray(value) for value in function(images, noise_seed)])
+            if bar:
+                bar.update(index + 1)
     if not results:
         raise ValueError("There are no images to evaluate. Received: an empty data set")
     joined = [np.concatenate(values) for values in zip(*results, strict=True)]
@@ -230,36 +252,66 @@ def _over_batches(function, model, dataset, seed, progress, batch_size=1000):
     return [values.astype(np.float64) for values in joined]
 
 
-def _batches(model, dataset, batch_size):
-    """The images of a data set in batches, checked."""
+def _checked(model, dataset, batch_size):
+    """The check of a model's images, and batches that it has been added to."""
+    _check_built(model)
     check = data_checks.ImageCheck(
         model.event_shape, model.likelihood.lower, model.likelihood.upper
     )
     if not isinstance(dataset, tf.data.Dataset):
-        check.wrap(dataset)
-        images = np.asarray(dataset, np.float32)
+        images = data_checks.images_of(dataset)
+        if isinstance(dataset, Iterator | keras.utils.PyDataset):
+            raise ValueError(
+                "Evaluation needs images as an array, or batches of them as a `tf.data.Dataset`, "
+                f"which can be read again. Received: {type(dataset).__name__}. Collect the images "
+                "by `np.concatenate`."
+            )
+        check.wrap(images)
+        images = np.asarray(images, np.float32)
         dataset = tf.data.Dataset.from_tensor_slices(images).batch(batch_size)
-    with check.errors_made_clear():
-        for element in check.wrap(dataset):
-            yield tf.cast(element[0] if isinstance(element, tuple) else element, tf.float32)
+    return check, check.wrap(dataset)
 
 
-def _count(dataset, batch_size):
-    if not isinstance(dataset, tf.data.Dataset):
-        return math.ceil(len(dataset) / batch_size)
-    count = int(dataset.cardinality())
-    return count if count > 0 else None
+def _check_built(model):
+    if getattr(model, "event_shape", None) is None:
+        raise ValueError(
+            "Evaluation needs a built `keras_vae.VAE`. "
+            f"Received: {type(model).__name__}. Call a model that is not built on a batch of "
+            "images, or `build((None, height, width, channels))`, first."
+        )
+
+
+def _positive(value, argument):
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < 1:
+        raise ValueError(
+            f"Invalid value for argument `{argument}`. Expected a positive integer. "
+            f"Received: {argument}={value!r}"
+        )
+    return int(value)
 
 
 def _codes_and_labels(model, dataset):
-    if not isinstance(dataset.element_spec, tuple):
+    is_labelled = isinstance(dataset, tf.data.Dataset) and isinstance(dataset.element_spec, tuple)
+    if not is_labelled or len(dataset.element_spec) < 2:
         raise ValueError(
-            "A linear probe needs batches of (images, labels). Received: images alone. Load the "
-            "data set with `with_labels=True`."
+            "A linear probe needs a `tf.data.Dataset` of batches (images, labels). "
+            f"Received: {getattr(dataset, 'element_spec', type(dataset).__name__)}. Load the data "
+            "set with `with_labels=True`, or give labels to `keras_vae.datasets.from_arrays`."
         )
-    pairs = [(model.embed(images).numpy(), labels.numpy()) for images, labels in dataset]
-    codes, labels = zip(*pairs, strict=True)
-    return np.concatenate(codes), np.concatenate(labels)
+    check, batches = _checked(model, dataset, None)
+    with check.errors_made_clear():
+        pairs = [(model.embed(batch[0]).numpy(), batch[1].numpy()) for batch in batches]
+    if not pairs:
+        raise ValueError("There are no images to evaluate. Received: an empty data set")
+    codes, labels = (np.concatenate(parts) for parts in zip(*pairs, strict=True))
+    if labels.ndim != 1 or labels.dtype.kind not in "iu" or labels.min() < 0:
+        raise ValueError(
+            "A linear probe needs one class an image. Expected: integers [n] from 0. "
+            f"Received: {labels.dtype} {list(labels.shape)}"
+            + (f" from {labels.min()}" if labels.dtype.kind in "iuf" else "")
+            + ". Number the classes, for example by `np.unique(labels, return_inverse=True)`."
+        )
+    return codes, labels
 
 
 def _mean(name, values):

@@ -34,8 +34,7 @@ def export_saved_model(vae, filepath: str | os.PathLike, verbose: bool = True):
         return vae.decode(codes).mean()
 
     def sample(n, seed):
-        prior = vae.prior.distribution(vae.latent_dim)
-        return decode(prior.sample(n, seed=tf.stack([seed, 0])))
+        return decode(vae.prior_distribution().sample(n, seed=tf.stack([seed, 0])))
 
     archive = keras.export.ExportArchive()
     archive.track(vae)

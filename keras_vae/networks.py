@@ -42,7 +42,7 @@ class PositiveScale(layers.Layer):
                 f"Invalid value for argument `scale`. Expected one of {list(SCALES)}. "
                 f"Received: scale={parameterization!r}"
             )
-        if not minimum > 0:
+        if not (isinstance(minimum, numbers.Real) and 0 < minimum < math.inf):
             raise ValueError(
                 "Invalid value for argument `minimum`. Expected a positive number. "
                 f"Received: minimum={minimum}"
@@ -79,6 +79,7 @@ def mlp_encoder(
     hidden_sizes: Sequence[int] = (400,),
     activation="relu",
     scale: str = "softplus",
+    full_covariance: bool = False,
     name: str = "mlp_encoder",
 ) -> keras.Model:
     """A fully connected encoder of q(z|x).
@@ -90,6 +91,9 @@ def mlp_encoder(
         activation: Of the hidden layers, as `keras.activations.get` takes it. Defaults to `"relu"`.
         scale: How standard deviations are made positive: `"softplus"`, `"square"` or `"exp"`; see
             `PositiveScale`. Defaults to `"softplus"`.
+        full_covariance: Bool. Whether to return `off_diagonal`, too, `[batch, latent_dim *
+            (latent_dim - 1) / 2]`, for the posterior `"full_covariance_normal"`. Defaults to
+            `False`.
         name: Name of the model. Defaults to `"mlp_encoder"`.
 
     Returns:
@@ -100,7 +104,9 @@ def mlp_encoder(
     """
     inputs, _ = _image_input(input_shape)
     features = _hidden_layers(layers.Flatten()(inputs), hidden_sizes, activation)
-    return keras.Model(inputs, _posterior_parameters(features, latent_dim, scale), name=name)
+    return keras.Model(
+        inputs, _posterior_parameters(features, latent_dim, scale, full_covariance), name=name
+    )
 
 
 def mlp_decoder(
@@ -125,7 +131,7 @@ def mlp_decoder(
     Raises:
         ValueError: If a size is not a positive integer.
     """
-    output_shape = _sizes(output_shape, "output_shape")
+    output_shape = _shape(output_shape, "output_shape")
     inputs = layers.Input((_size(latent_dim, "latent_dim"),), name="code")
     features = _hidden_layers(inputs, hidden_sizes, activation)
     pixels = layers.Dense(math.prod(output_shape), dtype="float32", name="pixels")(features)
@@ -140,6 +146,7 @@ def conv_encoder(
     hidden_sizes: Sequence[int] = (16,),
     activation="relu",
     scale: str = "softplus",
+    full_covariance: bool = False,
     name: str = "conv_encoder",
 ) -> keras.Model:
     """A convolutional encoder of q(z|x): each convolution halves height and width.
@@ -154,6 +161,7 @@ def conv_encoder(
         hidden_sizes: Units of the fully connected layers behind them. Defaults to `(16,)`.
         activation: Of the hidden layers. Defaults to `"relu"`.
         scale: As for `mlp_encoder`. Defaults to `"softplus"`.
+        full_covariance: As for `mlp_encoder`. Defaults to `False`.
         name: Name of the model. Defaults to `"conv_encoder"`.
 
     Returns:
@@ -163,7 +171,7 @@ def conv_encoder(
         ValueError: If height or width do not halve evenly once for each of the filters.
     """
     inputs, input_shape = _image_input(input_shape)
-    filters = _sizes(filters, "filters")
+    filters, kernel_size = _sizes(filters, "filters"), _size(kernel_size, "kernel_size")
     _halved(input_shape, len(filters))
     features = inputs
     for index, count in enumerate(filters):
@@ -172,11 +180,13 @@ def conv_encoder(
             kernel_size,
             strides=2,
             padding="same",
-            activation=activation,
+            activation=_activation(activation),
             name=f"conv_{index}",
         )(features)
     features = _hidden_layers(layers.Flatten()(features), hidden_sizes, activation)
-    return keras.Model(inputs, _posterior_parameters(features, latent_dim, scale), name=name)
+    return keras.Model(
+        inputs, _posterior_parameters(features, latent_dim, scale, full_covariance), name=name
+    )
 
 
 def conv_decoder(
@@ -208,8 +218,8 @@ def conv_decoder(
     Raises:
         ValueError: If height or width do not halve evenly once for each of the filters.
     """
-    output_shape = _sizes(output_shape, "output_shape")
-    filters = _sizes(filters, "filters")
+    output_shape = _shape(output_shape, "output_shape")
+    filters, kernel_size = _sizes(filters, "filters"), _size(kernel_size, "kernel_size")
     smallest = (*_halved(output_shape, len(filters)), filters[0])
     inputs = layers.Input((_size(latent_dim, "latent_dim"),), name="code")
     hidden_sizes = _sizes(hidden_sizes, "hidden_sizes")
@@ -221,7 +231,7 @@ def conv_decoder(
             kernel_size,
             strides=2,
             padding="same",
-            activation=activation,
+            activation=_activation(activation),
             name=f"conv_{index}",
         )(features)
     pixels = layers.Conv2DTranspose(
@@ -231,26 +241,34 @@ def conv_decoder(
 
 
 def _image_input(shape):
-    shape = _sizes(shape, "input_shape")
+    shape = _shape(shape, "input_shape")
     return layers.Input(shape, name="image"), shape
 
 
 def _hidden_layers(features, sizes, activation):
+    activation = _activation(activation)
     for index, units in enumerate(_sizes(sizes, "hidden_sizes")):
         features = layers.Dense(units, activation=activation, name=f"hidden_{index}")(features)
     return features
 
 
-def _posterior_parameters(features, latent_dim, scale):
+def _posterior_parameters(features, latent_dim, scale, full_covariance):
     units = _size(latent_dim, "latent_dim")
     loc = layers.Dense(units, dtype="float32", name="loc")(features)
     raw_scale = layers.Dense(units, dtype="float32", name="raw_scale")(features)
-    return {"loc": loc, "scale": PositiveScale(scale, dtype="float32", name="scale")(raw_scale)}
+    scale = PositiveScale(scale, dtype="float32", name="scale")(raw_scale)
+    if not full_covariance:
+        return {"loc": loc, "scale": scale}
+    entries = layers.Dense(math.comb(units, 2), dtype="float32", name="off_diagonal")
+    return {"loc": loc, "scale": scale, "off_diagonal": entries(features)}
 
 
 def _halved(shape, times):
     if times == 0:
-        raise ValueError("`filters` must name at least one convolution. Received: filters=()")
+        raise ValueError(
+            "Invalid value for argument `filters`. Expected the filters of one convolution or "
+            "more. Received: filters=(). For none, build an MLP."
+        )
     if len(shape) != 3 or any(side % 2**times for side in shape[:2]):
         raise ValueError(
             f"{times} convolutions of stride 2 need images [height, width, channels] whose height "
@@ -260,11 +278,31 @@ def _halved(shape, times):
     return shape[0] // 2**times, shape[1] // 2**times
 
 
+def _shape(values, argument):
+    shape = _sizes(values, argument)
+    if not shape:
+        raise ValueError(
+            f"Invalid value for argument `{argument}`. Expected the shape of one image, such as "
+            f"(28, 28, 1). Received: {argument}=()"
+        )
+    return shape
+
+
+def _activation(identifier):
+    try:
+        return keras.activations.get(identifier)
+    except (ValueError, TypeError):
+        raise ValueError(
+            "Invalid value for argument `activation`. Expected the name of a Keras activation, "
+            f"such as 'relu' or 'silu', or a function. Received: activation={identifier!r}"
+        ) from None
+
+
 def _sizes(values, argument):
     if isinstance(values, str) or not isinstance(values, Iterable):
         raise ValueError(
-            f"Invalid value for argument `{argument}`. Expected a sequence of positive integers. "
-            f"Received: {values!r}"
+            f"Invalid value for argument `{argument}`. Expected a sequence of positive integers, "
+            f"such as [100, 100]. Received: {argument}={values!r}"
         )
     return tuple(_size(value, argument) for value in values)
 

@@ -3,6 +3,7 @@
 import functools
 import inspect
 import math
+import numbers
 import random
 from collections.abc import Mapping
 
@@ -15,9 +16,11 @@ from keras_vae import data_checks, presets
 from keras_vae.compiled_steps import compiled_train_function, loop_pays
 from keras_vae.distribution import reducible
 from keras_vae.distributions import (
-    diagonal_normal,
     get_likelihood,
+    get_posterior,
     get_prior,
+    is_factorized,
+    kl_divergence,
     kl_per_dimension,
     reparameterized_sample,
     standard_normal,
@@ -54,14 +57,27 @@ class VAE(keras.Model):
             `"bernoulli"` the logits `[batch, *event]`.
         likelihood: `"bernoulli"`, `"continuous_bernoulli"`, `"gaussian"`, or a
             `keras_vae.distributions.Likelihood`. Defaults to `"bernoulli"`.
-        prior: `"standard_normal"`, or a layer with a `distribution(latent_dim)` method. Defaults
-            to `"standard_normal"`.
+        prior: `"standard_normal"`, `"gaussian_mixture"`, or a layer with a
+            `distribution(latent_dim)` method. Defaults to `"standard_normal"`.
+        posterior: `"diagonal_normal"`, `"full_covariance_normal"`, `"coupling_flow"`, or a
+            `keras_vae.distributions.Posterior`. Defaults to `"diagonal_normal"`.
         beta: Float, at least 0. Weight of the KL; 0 trains a plain autoencoder with noisy codes.
             It becomes a non-trainable weight: assign to `vae.beta` at any time. Defaults to `1.0`.
         reduction: `"sum"` sums over pixels and over latent dimensions; `"mean"` takes the mean
             over each instead. With N pixels and M latents, beta in the mean form is Higgins'
             beta_norm = beta * M / N of the sum form: 0.01 with M=10 and N=784 is 0.784 there.
             Defaults to `"sum"`.
+        free_bits: Float, nats. What the KL of each latent, a mean over the batch, may be without
+            adding to the loss: KL_i enters as max(free_bits, KL_i) (Kingma et al., "Improving
+            variational inference with inverse autoregressive flow", 2016, equation 15, with one
+            latent a group). Needs a factorised posterior and prior. Defaults to `0.0`.
+        kl_balance: Float in (0, 1), for a prior that is learned. The share of the KL's gradient
+            that moves the prior towards the posterior, the rest moving the posterior (Hafner et
+            al., "Mastering Atari with discrete world models", 2021, algorithm 2, with 0.8).
+            Defaults to `None`: the plain gradient of both.
+        coefficients: `{name: float}`, for a subclass: further arguments of its constructor that are
+            scalars of its loss. Each becomes what `beta` is, a non-trainable weight of that name
+            which schedules may move, and part of the config. Defaults to `None`: no more.
         seed: Int. The noise of a training step is a function of `(seed, step, replica)` alone.
             Defaults to `None`, a seed drawn from Python's `random`, which
             `keras.utils.set_random_seed` fixes.
@@ -85,6 +101,9 @@ class VAE(keras.Model):
     >>> vae.fit(images, epochs=10)
     """
 
+    # What a member appends to the code before the decoder sees it.
+    condition_dim = 0
+
     def __init__(
         self,
         encoder: keras.Model,
@@ -94,6 +113,10 @@ class VAE(keras.Model):
         beta: float = 1.0,
         reduction: str = "sum",
         seed: int | None = None,
+        posterior="diagonal_normal",
+        free_bits: float = 0.0,
+        kl_balance: float | None = None,
+        coefficients: Mapping | None = None,
         **kwargs,
     ):
         # Images reach the likelihood in float32 whatever the dtype policy; the networks, which
@@ -110,26 +133,30 @@ class VAE(keras.Model):
                 "Invalid value for argument `reduction`. Expected one of "
                 f"{list(REDUCTIONS)}. Received: reduction={reduction!r}"
             )
-        if seed is not None and not 0 <= seed < 2**31:
+        is_integer = isinstance(seed, numbers.Integral) and not isinstance(seed, bool)
+        if seed is not None and not (is_integer and 0 <= seed < 2**31):
             raise ValueError(
                 "Invalid value for argument `seed`. Expected an integer from 0 to 2**31 - 1. "
-                f"Received: seed={seed}"
+                f"Received: seed={seed!r}"
+            )
+        if kl_balance is not None and not 0 < kl_balance < 1:
+            raise ValueError(
+                "Invalid value for argument `kl_balance`. Expected a number between 0 and 1, or "
+                f"None. Received: kl_balance={kl_balance}"
             )
         self.encoder = encoder
         self.decoder = decoder
         self.likelihood = get_likelihood(likelihood)
         self.prior = get_prior(prior)
+        self.posterior = get_posterior(posterior)
         self.reduction = reduction
+        self.free_bits = _checked_coefficient("free_bits", free_bits)
+        self.kl_balance = kl_balance
         self.seed = random.randrange(2**31) if seed is None else int(seed)
-        self._initial_beta = _checked_beta(beta)
-        self._beta = self.add_weight(
-            shape=(),
-            initializer=keras.initializers.Constant(self._initial_beta),
-            dtype="float32",
-            autocast=False,
-            trainable=False,
-            name="beta",
-        )
+        self._coefficients = {}
+        self._beta = self._add_coefficient("beta", beta)
+        for name, value in (coefficients or {}).items():
+            setattr(self, name, self._add_coefficient(name, value))
         # Only draws when training without an optimizer, where there are no iterations to count.
         self._seed_generator = keras.random.SeedGenerator(self.seed)
         self.latent_dim = None
@@ -146,7 +173,18 @@ class VAE(keras.Model):
 
     @beta.setter
     def beta(self, value):
-        self._beta.assign(_checked_beta(value))
+        self._beta.assign(_checked_coefficient("beta", value))
+
+    def _add_coefficient(self, name, value):
+        self._coefficients[name] = _checked_coefficient(name, value)
+        return self.add_weight(
+            shape=(),
+            initializer=keras.initializers.Constant(self._coefficients[name]),
+            dtype="float32",
+            autocast=False,
+            trainable=False,
+            name=name,
+        )
 
     @property
     def event_shape(self) -> tuple[int, ...] | None:
@@ -164,21 +202,24 @@ class VAE(keras.Model):
         event_shape = tuple(input_shape[1:])
         posterior = self.encoder(keras.KerasTensor((None, *event_shape)))
         latent_dim = _latent_dim(posterior)
+        code_dim = latent_dim + self.condition_dim
         expected = getattr(self.decoder, "input_shape", None) if self.decoder.built else None
-        if isinstance(expected, tuple) and expected != (None, latent_dim):
+        if isinstance(expected, tuple) and expected != (None, code_dim):
+            added = f" and {self.condition_dim} for the condition" if self.condition_dim else ""
             raise ValueError(
                 f"`encoder` and `decoder` differ in latent size: the encoder returns {latent_dim} "
-                f"latents, the decoder takes inputs of shape {expected}. Build both with the same "
-                "`latent_dim`."
+                f"latents{added}, the decoder takes inputs of shape {expected}. Build the decoder "
+                f"with `latent_dim={code_dim}`."
             )
-        parameters = self.decoder(keras.KerasTensor((None, latent_dim)))
+        parameters = self.decoder(keras.KerasTensor((None, code_dim)))
         for shape in {tuple(p.shape) for p in keras.tree.flatten(parameters)}:
             if shape[1:] != event_shape:
                 raise ValueError(
                     "`decoder` must return the likelihood's parameters in the shape of the images. "
                     f"Expected: {(None, *event_shape)}. Received: {shape}"
                 )
-        for part, shape in ((self.likelihood, event_shape), (self.prior, (latent_dim,))):
+        parts = (self.likelihood, event_shape), (self.prior, (latent_dim,))
+        for part, shape in (*parts, (self.posterior, (latent_dim,))):
             if not part.built:
                 part.build((None, *shape))
         self.latent_dim = latent_dim
@@ -196,8 +237,7 @@ class VAE(keras.Model):
         Returns:
             A distribution of batch shape `[batch]` and event shape `[latent]`.
         """
-        parameters = self.encoder(data_checks.floating(x))
-        return diagonal_normal(parameters["loc"], parameters["scale"])
+        return self.posterior.distribution(self.encoder(data_checks.floating(x, self.event_shape)))
 
     def decode(self, z) -> tfd.Distribution:
         """The likelihood p(x|z).
@@ -210,13 +250,60 @@ class VAE(keras.Model):
         """
         return self.likelihood.distribution(self.decoder(z))
 
+    def prior_distribution(self) -> tfd.Distribution:
+        """The prior p(z), of event shape `[latent]`."""
+        return self.prior.distribution(self.latent_dim)
+
+    def reparameterize(self, posterior: tfd.Distribution, noise) -> tf.Tensor:
+        """A sample of q(z|x) as a differentiable function of it and of noise.
+
+        Args:
+            posterior: q(z|x), of batch shape `[batch]`.
+            noise: Standard normal, `[..., batch, latent]`.
+
+        Returns:
+            `[..., batch, latent]`.
+        """
+        return reparameterized_sample(posterior, noise)
+
     def kl_divergence(self, posterior: tfd.Distribution, z) -> tf.Tensor:
-        """KL(q(z|x) || p(z)) in nats, `[batch]`; here in closed form, so `z` is not used."""
-        return tf.reduce_sum(self.kl_per_dimension(posterior), axis=-1)
+        """KL(q(z|x) || p(z)) in nats, `[batch]`.
+
+        In closed form where there is one, which does not use `z`; otherwise its estimate
+        log q(z|x) - log p(z).
+
+        Args:
+            posterior: q(z|x), of batch shape `[batch]`.
+            z: A sample of it, `[batch, latent]`.
+
+        Raises:
+            ValueError: If `kl_balance` is set, but the KL to a prior that is not learned.
+        """
+        prior = self.prior_distribution()
+        kl = kl_divergence(posterior, prior)
+        if kl is not None:
+            if self.kl_balance is not None:
+                raise ValueError(
+                    "`kl_balance` is for a prior that is learned, such as 'gaussian_mixture'. "
+                    f"Received: kl_balance={self.kl_balance} with prior {self.prior.name!r}"
+                )
+            return kl
+        log_posterior = posterior.log_prob(z)
+        kl = log_posterior - prior.log_prob(z)
+        if self.kl_balance is None:
+            return kl
+        moves_prior = tf.stop_gradient(log_posterior) - prior.log_prob(tf.stop_gradient(z))
+        # The gradient of the KL is the sum of what moves either.
+        moves_posterior = kl - moves_prior + tf.stop_gradient(moves_prior)
+        return self.kl_balance * moves_prior + (1 - self.kl_balance) * moves_posterior
 
     def kl_per_dimension(self, posterior: tfd.Distribution) -> tf.Tensor:
-        """KL(q(z_i|x) || p(z_i)) in nats, `[batch, latent]`."""
-        return kl_per_dimension(posterior, self.prior.distribution(self.latent_dim))
+        """KL(q(z_i|x) || p(z_i)) in nats, `[batch, latent]`.
+
+        Raises:
+            ValueError: If posterior or prior does not factorise over the latents.
+        """
+        return kl_per_dimension(posterior, self.prior_distribution())
 
     def divergence(self, posterior: tfd.Distribution, z, kl) -> dict:
         """What the loss adds to the reconstruction term: the hook that a family member overrides.
@@ -231,7 +318,33 @@ class VAE(keras.Model):
         Returns:
             `{name: (weight, nats)}`, the nats of shape `[batch]` or scalar.
         """
+        if self.free_bits:
+            means = tf.reduce_mean(self.kl_per_dimension(posterior), axis=0)
+            kl = tf.reduce_sum(tf.maximum(means, self.free_bits))
         return {"kl_loss": (self.beta, kl)}
+
+    def objective(self, x, training: bool) -> tuple[tf.Tensor, dict]:
+        """One pass with a sample of q(z|x): the hook for what `divergence` cannot do.
+
+        Args:
+            x: Images, `[batch, *event]`.
+            training: Bool. Whether the noise is this step's, instead of evaluation's.
+
+        Returns:
+            The mean of p(x|z), `[batch, *event]`, and a dict: `reconstruction` (-log p(x|z), nats,
+            `[batch]`), `kl` (nats, `[batch]`), `z` (`[batch, latent]`) and `divergence` (what the
+            method of that name returns).
+        """
+        posterior = self.encode(x)
+        z = self.reparameterize(posterior, self.noise(tf.shape(x)[0], training))
+        likelihood = self.decode(z)
+        kl = self.kl_divergence(posterior, z)
+        return likelihood.mean(), {
+            "reconstruction": -likelihood.log_prob(x),
+            "kl": kl,
+            "z": z,
+            "divergence": self.divergence(posterior, z, kl),
+        }
 
     def call(self, x, training: bool = False, return_terms: bool = False):
         """Reconstructs images: the mean of p(x|z).
@@ -244,26 +357,19 @@ class VAE(keras.Model):
                 sample even outside training. Defaults to `False`.
 
         Returns:
-            The reconstruction `[batch, *event]`, or with `return_terms` a tuple of it and a dict:
-            `reconstruction` (-log p(x|z), nats, `[batch]`), `kl` (nats, `[batch]`) and
-            `divergence` (what the method of that name returns).
+            The reconstruction `[batch, *event]`, or with `return_terms` what `objective` returns.
         """
         x = data_checks.floating(x)
-        posterior = self.encode(x)
-        if training or return_terms:
-            z = reparameterized_sample(posterior, self._noise(tf.shape(x)[0], training))
-        else:
-            z = posterior.mean()
-        likelihood = self.decode(z)
+        if not (training or return_terms):
+            return self.decode(self.encode(x).mean()).mean()
+        reconstruction, terms = self.objective(x, training)
         if not return_terms:
-            return likelihood.mean()
-        kl = self.kl_divergence(posterior, z)
-        divergence = {
+            return reconstruction
+        terms["divergence"] = {
             name: (tf.convert_to_tensor(weight, tf.float32), nats)
-            for name, (weight, nats) in self.divergence(posterior, z, kl).items()
+            for name, (weight, nats) in terms["divergence"].items()
         }
-        terms = {"reconstruction": -likelihood.log_prob(x), "kl": kl, "divergence": divergence}
-        return likelihood.mean(), terms
+        return reconstruction, terms
 
     def reconstruct(self, x, batch_size: int = 1024) -> tf.Tensor:
         """Images as the model sees them: the mean of p(x|z) at the mean of q(z|x).
@@ -301,12 +407,12 @@ class VAE(keras.Model):
             `[n, *event]`, float32.
         """
         self._check_built("sample")
-        if n < 1:
+        if not isinstance(n, numbers.Integral) or n < 1:
             raise ValueError(
-                f"Invalid value for argument `n`. Expected a positive integer. Received: n={n}"
+                f"Invalid value for argument `n`. Expected a positive integer. Received: n={n!r}"
             )
         seed = random.randrange(2**31) if seed is None else seed
-        z = self.prior.distribution(self.latent_dim).sample(n, seed=tf.constant([seed, 0]))
+        z = self.prior_distribution().sample(n, seed=tf.constant([seed, 0]))
         return _in_batches(lambda batch: self.decode(batch).mean(), z, batch_size)
 
     # Training ------------------------------------------------------------------------------
@@ -348,9 +454,14 @@ class VAE(keras.Model):
         if self.built and self.optimizer is not None:
             self.optimizer.build(self.trainable_variables)
 
+    def inputs_of(self, data) -> tuple:
+        """What of a batch of `fit` goes into `call`, and its sample weights or `None`."""
+        x, _, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        return x, sample_weight
+
     def train_step(self, data) -> dict:
         """One step of stochastic gradient variational Bayes; the KL enters by `add_loss`."""
-        x, _, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        x, sample_weight = self.inputs_of(data)
         step = self._steps_taken()
         with tf.GradientTape() as tape:
             loss, reconstruction, logged = self._score(x, sample_weight, training=True)
@@ -369,14 +480,15 @@ class VAE(keras.Model):
 
     def test_step(self, data) -> dict:
         """The same terms on held-out data, with noise that is the same at every evaluation."""
-        x, _, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        x, sample_weight = self.inputs_of(data)
         _, reconstruction, logged = self._score(x, sample_weight, training=False)
         self._elbo_tracker.update_state(logged)
         return reducible(self.compute_metrics(x, x, reconstruction, sample_weight))
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None) -> dict:
         """Scores reconstructions against the images, whatever labels came with them."""
-        return super().compute_metrics(x, x, y_pred, sample_weight)
+        images = data_checks.images_of(x)
+        return super().compute_metrics(images, images, y_pred, sample_weight)
 
     def step_logs(self, step: int) -> dict | None:
         """What one recent training step saw: its own batch's values, not running means.
@@ -479,25 +591,50 @@ class VAE(keras.Model):
     def _is_distributed(self):
         return isinstance(self._distribute_strategy, tf.distribute.Strategy)
 
-    def _noise(self, batch_size, training):
-        """The standard normal noise of this step, `[batch_size, latent]`."""
+    def noise(self, batch_size, training: bool, num_samples: int | None = None, stream: int = 0):
+        """Standard normal noise: a function of the model's seed and the step.
+
+        Args:
+            batch_size: Int scalar.
+            training: Bool. Whether it is a training step's, instead of evaluation's.
+            num_samples: Int. How many numbers each latent of an example gets. Defaults to `None`:
+                one, without an axis for it.
+            stream: Int. 0 is what reparameterisation uses; another is independent of it. Defaults
+                to `0`.
+
+        Returns:
+            `[batch_size, latent]`, or `[batch_size, num_samples, latent]`.
+        """
         replica = tf.distribute.get_replica_context()
         replicas = replica.num_replicas_in_sync if replica is not None else 1
-        if not training:
-            # Evaluation resets its metrics first: the count tells the batches of one apart. Being
-            # negative, it meets no training step.
-            seed = tf.stack([self.seed, -1 - replicas * self._elbo_tracker.num_examples()])
-        elif getattr(self, "optimizer", None) is not None:
-            seed = tf.stack([self.seed, self._steps_taken()])
-        else:
-            seed = tf.cast(self._seed_generator.next(), tf.int32)
+        samples = () if num_samples is None else (num_samples,)
+        shape = [replicas * batch_size, *samples, self.latent_dim]
         # Drawn for the global batch, of which each replica takes its part: so the noise of an
         # example does not depend on how many replicas share the work.
-        noise = standard_normal([replicas * batch_size, self.latent_dim], seed)
+        noise = standard_normal(shape, self.noise_seed(training, stream))
         if replicas == 1:
             return noise
         start = replica.replica_id_in_sync_group * batch_size
         return noise[start : start + batch_size]
+
+    def noise_seed(self, training: bool, stream: int = 0) -> tf.Tensor:
+        """The seed of this step's noise for stateless operations, int32 `[2]`; see `noise`."""
+        first = (self.seed + 1_000_003 * stream) % 2**31
+        if not training:
+            # Evaluation resets its metrics first: the count tells the batches of one apart. Being
+            # negative, it meets no training step.
+            replicas = tf.distribute.get_strategy().num_replicas_in_sync
+            return tf.stack([first, -1 - replicas * self._elbo_tracker.num_examples()])
+        if getattr(self, "optimizer", None) is not None:
+            return tf.stack([first, self._steps_taken()])
+        return tf.cast(self._seed_generator.next(), tf.int32)
+
+    def prior_sample(self, batch_size, training: bool) -> tf.Tensor:
+        """Draws of the prior, `[batch_size, latent]`, that do not depend on the codes' noise."""
+        prior = self.prior_distribution()
+        if is_factorized(prior):
+            return reparameterized_sample(prior, self.noise(batch_size, training, stream=1))
+        return prior.sample(batch_size, seed=self.noise_seed(training, stream=1))
 
     @functools.wraps(keras.Model.fit)
     def fit(self, *args, **kwargs):
@@ -533,6 +670,8 @@ class VAE(keras.Model):
             # What `fit` has cached for validation was checked there.
             if arguments.get(name) is not None and not cached:
                 arguments[name] = check.wrap(arguments[name])
+        if arguments.get("sample_weight") is not None and hasattr(arguments["x"], "shape"):
+            check.check_weights(arguments["sample_weight"], len(arguments["x"]))
         if arguments.get("sample_weight") is not None and arguments.get("y") is None:
             # Keras drops the weights of data without targets.
             arguments["y"] = np.zeros(len(arguments["x"]), np.float32)
@@ -573,16 +712,19 @@ class VAE(keras.Model):
             super().export(filepath, format=format, verbose=verbose, **kwargs)
 
     def get_config(self) -> dict:
-        """The constructor's arguments, the networks serialised; beta as it was at the start."""
+        """The constructor's arguments, parts serialised; coefficients as they were at the start."""
         return {
             **super().get_config(),
             "encoder": keras.saving.serialize_keras_object(self.encoder),
             "decoder": keras.saving.serialize_keras_object(self.decoder),
             "likelihood": keras.saving.serialize_keras_object(self.likelihood),
             "prior": keras.saving.serialize_keras_object(self.prior),
-            "beta": self._initial_beta,
+            "posterior": keras.saving.serialize_keras_object(self.posterior),
             "reduction": self.reduction,
+            "free_bits": self.free_bits,
+            "kl_balance": self.kl_balance,
             "seed": self.seed,
+            **self._coefficients,
         }
 
     @classmethod
@@ -628,16 +770,17 @@ class VAE(keras.Model):
         return cls(**config)
 
 
-def _checked_beta(beta):
+def _checked_coefficient(name, value):
     try:
-        value = float(beta)
+        number = float(value)
     except (TypeError, ValueError):
-        value = math.nan
-    if not (math.isfinite(value) and value >= 0):
+        number = math.nan
+    # It is held in single precision, in which larger ones are infinite.
+    if not 0 <= number <= np.finfo(np.float32).max:
         raise ValueError(
-            f"Invalid value for `beta`. Expected a finite number of at least 0. Received: {beta}"
+            f"Invalid value for `{name}`. Expected a finite number of at least 0. Received: {value}"
         )
-    return value
+    return number
 
 
 def _latent_dim(parameters):
@@ -647,7 +790,7 @@ def _latent_dim(parameters):
         if isinstance(parameters, Mapping)
         else {}
     )
-    fits = {"loc", "scale"} <= shapes.keys() and len(set(shapes.values())) == 1
+    fits = {"loc", "scale"} <= shapes.keys() and shapes["loc"] == shapes["scale"]
     if not fits or len(shapes["loc"]) != 2:
         raise ValueError(
             "`encoder` must return a dict of `loc` and `scale`, both of shape [batch, latent]. "

@@ -1,4 +1,4 @@
-"""Tests of the posterior, the likelihoods and the prior against formulas written out in NumPy."""
+"""Tests of the likelihoods against formulas written out in NumPy."""
 
 import keras
 import numpy as np
@@ -10,55 +10,6 @@ import keras_vae
 from keras_vae import distributions
 
 RANDOM = np.random.default_rng(0)
-LOC = RANDOM.normal(size=(6, 3)).astype("float32")
-SCALE = RANDOM.uniform(0.1, 2.0, size=(6, 3)).astype("float32")
-
-
-def kl_by_hand(loc, scale):
-    """Kingma & Welling (2014), appendix B, per dimension, in float64."""
-    loc, scale = np.float64(loc), np.float64(scale)
-    return 0.5 * (loc**2 + scale**2 - 1) - np.log(scale)
-
-
-def test_the_posterior_is_a_factorised_gaussian():
-    posterior = distributions.diagonal_normal(LOC, SCALE)
-    assert (posterior.batch_shape, posterior.event_shape) == ((6,), (3,))
-    noise = RANDOM.normal(size=(6, 3)).astype("float32")
-    z = distributions.reparameterized_sample(posterior, noise)
-    np.testing.assert_allclose(z, LOC + SCALE * noise, rtol=1e-6)
-    density = -0.5 * noise**2 - np.log(SCALE) - 0.5 * np.log(2 * np.pi)
-    np.testing.assert_allclose(posterior.log_prob(z), density.sum(axis=1), rtol=1e-4)
-
-
-def test_the_closed_form_kl_is_the_published_one():
-    posterior = distributions.diagonal_normal(LOC, SCALE)
-    prior = distributions.get_prior("standard_normal").distribution(3)
-    found = distributions.kl_per_dimension(posterior, prior)
-    np.testing.assert_allclose(found, kl_by_hand(LOC, SCALE), rtol=1e-5)
-    whole = tfd.kl_divergence(
-        tfd.MultivariateNormalDiag(LOC, SCALE), tfd.MultivariateNormalDiag(tf.zeros(3), tf.ones(3))
-    )
-    np.testing.assert_allclose(tf.reduce_sum(found, axis=1), whole, rtol=1e-5)
-
-
-def test_the_closed_form_kl_agrees_with_sampling():
-    posterior = distributions.diagonal_normal(LOC, SCALE)
-    prior = distributions.get_prior("standard_normal").distribution(3)
-    z = distributions.reparameterized_sample(posterior, RANDOM.normal(size=(50_000, 6, 3)))
-    ratio = (posterior.log_prob(z) - prior.log_prob(z)).numpy()
-    # Five standard errors of the mean of 50,000 draws.
-    tolerance = 5 * ratio.std(axis=0) / np.sqrt(50_000)
-    expected = kl_by_hand(LOC, SCALE).sum(axis=1)
-    assert np.all(np.abs(ratio.mean(axis=0) - expected) < tolerance)
-    assert tolerance.max() < 0.1
-
-
-def test_the_kl_vanishes_only_at_the_prior():
-    prior = distributions.get_prior("standard_normal").distribution(2)
-    same = distributions.diagonal_normal([[0.0, 0.0]], [[1.0, 1.0]])
-    np.testing.assert_allclose(distributions.kl_per_dimension(same, prior), 0.0, atol=1e-7)
-    other = distributions.diagonal_normal([[0.1, 0.0]], [[1.0, 0.9]])
-    assert np.min(distributions.kl_per_dimension(other, prior)) > 1e-3
 
 
 # Bernoulli ---------------------------------------------------------------------------------
@@ -173,10 +124,66 @@ def test_the_learned_scale_trains_and_is_saved(make_vae, images, tmp_path):
     assert float(keras.saving.load_model(tmp_path / "vae.keras").likelihood.log_scale) == learned
 
 
-@pytest.mark.parametrize("scale", [0, -1.0, float("nan"), float("inf")])
+def test_the_optimal_scale_is_the_root_mean_squared_error_and_the_likeliest():
+    x, loc = RANDOM.normal(size=(2, 5, 4, 4, 1)).astype("float32")
+    found = distributions.Gaussian("optimal").distribution(loc)
+    assert (found.batch_shape, found.event_shape) == ((5,), (4, 4, 1))
+    error = np.sqrt(np.mean((np.float64(x) - loc) ** 2))
+    log_prob = found.log_prob(x)
+    np.testing.assert_allclose(log_prob, gaussian_by_hand(x, loc, error), rtol=1e-5)
+    # With the optimum the exponent is 1/2 a pixel: -N/2 (log 2 pi e s^2), 16 pixels an image.
+    expected = -8 * np.log(2 * np.pi * np.e * error**2)
+    assert np.mean(log_prob) == pytest.approx(expected, rel=1e-5)
+    for factor in (0.5, 0.9, 1.1, 2.0):
+        fixed = distributions.Gaussian(factor * error).distribution(loc)
+        assert np.mean(fixed.log_prob(x)) < np.mean(log_prob) - 0.01
+    np.testing.assert_allclose(found.mean(), loc)
+    assert np.all(np.isnan(found.stddev()))
+
+
+def test_the_optimal_scale_is_that_of_a_learned_one_that_has_converged():
+    # At the optimum the scale's own gradient vanishes: the means' is that of a fixed scale.
+    x, loc = RANDOM.normal(size=(2, 5, 4, 4, 1)).astype("float32")
+    scale = float(np.sqrt(np.mean((x - loc) ** 2)))
+    gradients = []
+    for gaussian in (distributions.Gaussian("optimal"), distributions.Gaussian(scale)):
+        variable = tf.Variable(loc)
+        with tf.GradientTape() as tape:
+            total = tf.reduce_sum(gaussian.distribution(variable).log_prob(x))
+        gradients.append(tape.gradient(total, variable).numpy())
+    np.testing.assert_allclose(*gradients, atol=1e-5)
+
+
+def test_the_optimal_scale_stays_above_a_minimum():
+    same = tf.Variable(np.full((2, 1, 1, 1), 0.5, "float32"))
+    with tf.GradientTape() as tape:
+        found = distributions.Gaussian("optimal").distribution(same).log_prob(same.numpy())
+    minimum = distributions.Gaussian.minimum_scale
+    np.testing.assert_allclose(found, -np.log(minimum * np.sqrt(2 * np.pi)), rtol=1e-5)
+    np.testing.assert_array_equal(tape.gradient(found, same), 0.0)
+
+
+def test_the_optimal_scale_trains_and_is_saved(make_vae, images, tmp_path):
+    vae = make_vae(likelihood=distributions.Gaussian("optimal"))
+    many = np.tile(images, (20, 1, 1, 1))
+    first, second = vae.fit(many, batch_size=20, epochs=2, verbose=0).history["loss"]
+    assert second < first - 0.1
+    vae.save(tmp_path / "vae.keras")
+    again = keras.saving.load_model(tmp_path / "vae.keras")
+    assert again.likelihood.scale == "optimal"
+    assert again.evaluate(images, verbose=0) == pytest.approx(vae.evaluate(images, verbose=0))
+
+
+@pytest.mark.parametrize("scale", [0, -1.0, float("nan"), float("inf"), "best"])
 def test_a_scale_must_be_positive_and_finite(scale):
     with pytest.raises(ValueError, match=rf"`scale`. Expected a positive.*scale={scale}"):
         distributions.Gaussian(scale)
+
+
+@pytest.mark.parametrize("scale", ["optimal", 1e-4])
+def test_a_learned_scale_starts_at_a_number_above_the_minimum(scale):
+    with pytest.raises(ValueError, match=rf"learned `scale` must start.*scale={scale}"):
+        distributions.Gaussian(scale, learn_scale=True)
 
 
 # All of them -------------------------------------------------------------------------------
@@ -191,7 +198,6 @@ def test_half_precision_parameters_give_float32_nats(name):
     assert found.log_prob(x).dtype == found.mean().dtype == tf.float32
     wide = likelihood.distribution(np.float32(parameters)).log_prob(x)
     np.testing.assert_allclose(found.log_prob(x), wide, rtol=1e-6)
-    assert distributions.diagonal_normal(np.float16(LOC), np.float16(SCALE)).dtype == tf.float32
 
 
 @pytest.mark.parametrize(
@@ -200,7 +206,7 @@ def test_half_precision_parameters_give_float32_nats(name):
         distributions.Bernoulli(),
         distributions.ContinuousBernoulli(),
         distributions.Gaussian(0.25, learn_scale=True),
-        distributions.StandardNormal(),
+        distributions.Gaussian("optimal"),
     ],
     ids=lambda part: type(part).__name__,
 )
@@ -217,8 +223,6 @@ def test_names_and_objects_are_both_accepted():
         assert type(distributions.get_likelihood(name)) is cls
     own = distributions.Gaussian(0.1)
     assert distributions.get_likelihood(own) is own
-    prior = distributions.StandardNormal()
-    assert distributions.get_prior(prior) is prior
 
 
 @pytest.mark.parametrize("identifier", ["poisson", None, 3, distributions.Gaussian])

@@ -1,9 +1,4 @@
-"""From network outputs to distributions: q(z|x), p(x|z) and the prior p(z).
-
-The only place that constructs TensorFlow Probability distributions. Parameters are cast to
-float32 first, so that every log-probability and divergence is a float32 number of nats whatever
-the dtype policy of the networks.
-"""
+"""p(x|z): from what the decoder returns to a distribution over images."""
 
 import abc
 import math
@@ -14,77 +9,6 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 _package = "keras_vae"
-
-
-def diagonal_normal(loc: tf.Tensor, scale: tf.Tensor) -> tfd.Distribution:
-    """The factorised Gaussian q(z|x) = N(z; loc, diag(scale^2)).
-
-    Args:
-        loc: Means, `[batch, latent]`.
-        scale: Standard deviations, `[batch, latent]`, positive.
-
-    Returns:
-        A distribution of batch shape `[batch]` and event shape `[latent]`.
-    """
-    return tfd.Independent(
-        tfd.Normal(tf.cast(loc, tf.float32), tf.cast(scale, tf.float32)),
-        reinterpreted_batch_ndims=1,
-    )
-
-
-def standard_normal(shape, seed: tf.Tensor) -> tf.Tensor:
-    """Draws from N(0, 1) by Box and Muller's method: a function of the seed alone.
-
-    TensorFlow's own normal generator turns the same random bits into other numbers under XLA.
-
-    Args:
-        shape: Of the result, integers or scalar tensors.
-        seed: int32 `[2]`.
-
-    Returns:
-        float32 of that shape.
-    """
-    bits = tf.random.stateless_uniform(
-        [2, *shape], seed, minval=None, maxval=None, dtype=tf.uint32, alg="philox"
-    )
-    # The upper 24 bits, which a float32 holds exactly; half a unit keeps the logarithm from 0.
-    uniform = (tf.cast(bits // 256, tf.float32) + 0.5) * 2.0**-24
-    return tf.sqrt(-2.0 * tf.math.log(uniform[0])) * tf.cos(2.0 * math.pi * uniform[1])
-
-
-def reparameterized_sample(posterior: tfd.Distribution, noise: tf.Tensor) -> tf.Tensor:
-    """Computes z = loc + scale * noise (Kingma & Welling, 2014, section 2.4).
-
-    Args:
-        posterior: A factorised Gaussian of batch shape `[batch]` and event shape `[latent]`.
-        noise: Standard normal, `[batch, latent]`.
-
-    Returns:
-        `[batch, latent]`.
-    """
-    return posterior.mean() + posterior.stddev() * noise
-
-
-def kl_per_dimension(posterior: tfd.Distribution, prior: tfd.Distribution) -> tf.Tensor:
-    """KL(q(z_i|x) || p(z_i)) of each latent dimension of two factorised distributions.
-
-    Args:
-        posterior: `tfd.Independent` of batch shape `[batch]`, event shape `[latent]`.
-        prior: `tfd.Independent` of event shape `[latent]`.
-
-    Returns:
-        Nats, `[batch, latent]`. Their sum over the latents is KL(q(z|x) || p(z)).
-    """
-    return tfd.kl_divergence(posterior.distribution, prior.distribution)
-
-
-@keras.saving.register_keras_serializable(package=_package)
-class StandardNormal(keras.layers.Layer):
-    """The prior p(z) = N(0, I)."""
-
-    def distribution(self, latent_dim: int) -> tfd.Distribution:
-        """p(z), of event shape `[latent_dim]`."""
-        return diagonal_normal(tf.zeros([latent_dim]), tf.ones([latent_dim]))
 
 
 class Likelihood(keras.layers.Layer, abc.ABC):
@@ -162,6 +86,17 @@ class ContinuousBernoulli(Likelihood):
         return _over_pixels(tfd.ContinuousBernoulli(logits=tf.cast(parameters, tf.float32)))
 
 
+class _CalibratedNormal(tfd.Normal):
+    """N(x; loc, s^2) with the s that makes all the images that it is asked about most likely."""
+
+    def _log_prob(self, event):
+        # Bounded before the root, whose gradient at 0 is infinite.
+        variance = tf.maximum(
+            tf.reduce_mean(tf.math.squared_difference(event, self.loc)), Gaussian.minimum_scale**2
+        )
+        return tfd.Normal(self.loc, tf.sqrt(variance)).log_prob(event)
+
+
 @keras.saving.register_keras_serializable(package=_package)
 class Gaussian(Likelihood):
     """p(x|z) = prod_i N(x_i; loc_i, scale^2), for pixels of any finite value.
@@ -170,31 +105,38 @@ class Gaussian(Likelihood):
     where it learns a standard deviation for every pixel, and `scale` here goes unused.
 
     Args:
-        scale: Float. Standard deviation shared by all pixels, in pixel units. Defaults to `1.0`.
+        scale: Float. Standard deviation shared by all pixels, in pixel units. Or `"optimal"`: the
+            root of the mean squared error over the batch and its pixels, at least 0.001, the
+            closed-form optimum (Rybkin et al., the optimal sigma-VAE). It is fitted to whatever
+            batch is scored, so evaluation with it is too favourable, the more so the smaller the
+            batch; `learn_scale=True` is what gives a density. Its `stddev()` is not defined
+            (NaN). Defaults to `1.0`.
         learn_scale: Bool. Whether that shared standard deviation is a trainable weight, with
             `scale` its start (the sigma-VAE of Rybkin et al., "Simple and effective VAE training
             with calibrated decoders", 2021, section 3). Defaults to `False`.
 
     Raises:
-        ValueError: If `scale` is not a positive finite number.
+        ValueError: If `scale` is neither a positive finite number nor `"optimal"`, or is to be both
+            learned and optimal.
     """
 
     # A scale below a 255th of a grey level only chases quantisation, until the loss diverges.
     minimum_scale = 1e-3
 
-    def __init__(self, scale: float = 1.0, learn_scale: bool = False, **kwargs):
+    def __init__(self, scale: float | str = 1.0, learn_scale: bool = False, **kwargs):
         super().__init__(**kwargs)
-        if not (math.isfinite(scale) and scale > 0):
+        optimal = scale == "optimal"
+        if not optimal and (isinstance(scale, str) or not (math.isfinite(scale) and scale > 0)):
             raise ValueError(
-                "Invalid value for argument `scale`. Expected a positive finite number. "
-                f"Received: scale={scale}"
+                "Invalid value for argument `scale`. Expected a positive finite number, or "
+                f"'optimal'. Received: scale={scale}"
             )
-        if learn_scale and scale < self.minimum_scale:
+        if learn_scale and (optimal or scale < self.minimum_scale):
             raise ValueError(
-                f"A learned `scale` must start at {self.minimum_scale} or above, where it is "
-                f"bounded. Received: scale={scale}"
+                f"A learned `scale` must start at a number of {self.minimum_scale} or above, where "
+                f"it is bounded. Received: scale={scale}"
             )
-        self.scale = float(scale)
+        self.scale = scale if optimal else float(scale)
         self.learn_scale = bool(learn_scale)
 
     def build(self, input_shape):
@@ -213,6 +155,8 @@ class Gaussian(Likelihood):
         """p(x|z) from loc `[batch, *event]` or a dict of loc and scale."""
         if isinstance(parameters, Mapping):
             loc, scale = parameters["loc"], tf.cast(parameters["scale"], tf.float32)
+        elif self.scale == "optimal":
+            return _over_pixels(_CalibratedNormal(tf.cast(parameters, tf.float32), math.nan))
         elif self.learn_scale:
             loc, scale = parameters, tf.exp(tf.convert_to_tensor(self.log_scale))
         else:
@@ -231,26 +175,3 @@ LIKELIHOODS = {
     "continuous_bernoulli": ContinuousBernoulli,
     "gaussian": Gaussian,
 }
-PRIORS = {"standard_normal": StandardNormal}
-
-
-def get_likelihood(identifier) -> Likelihood:
-    """The likelihood of that name, or the `Likelihood` itself."""
-    return _get(identifier, "likelihood", LIKELIHOODS, isinstance(identifier, Likelihood))
-
-
-def get_prior(identifier) -> keras.layers.Layer:
-    """The prior of that name, or the prior itself."""
-    is_prior = hasattr(identifier, "distribution") and not isinstance(identifier, Likelihood)
-    return _get(identifier, "prior", PRIORS, is_prior and isinstance(identifier, keras.Layer))
-
-
-def _get(identifier, argument, known, fits):
-    if isinstance(identifier, str) and identifier in known:
-        return known[identifier]()
-    if fits:
-        return identifier
-    raise ValueError(
-        f"Invalid value for argument `{argument}`. Expected one of {sorted(known)} or a {argument} "
-        f"layer with a `distribution` method. Received: {argument}={identifier!r}"
-    )

@@ -1,0 +1,89 @@
+"""From network outputs to distributions: q(z|x), p(x|z) and the prior p(z).
+
+The only place that constructs TensorFlow Probability distributions. Parameters are cast to
+float32 first, so that every log-probability and divergence is a float32 number of nats whatever
+the dtype policy of the networks.
+"""
+
+import keras
+
+from keras_vae.distributions.discrepancies import KERNELS, maximum_mean_discrepancy
+from keras_vae.distributions.gaussians import (
+    diagonal_normal,
+    is_factorized,
+    kl_divergence,
+    kl_per_dimension,
+    reparameterized_sample,
+    standard_normal,
+)
+from keras_vae.distributions.likelihoods import (
+    LIKELIHOODS,
+    Bernoulli,
+    ContinuousBernoulli,
+    Gaussian,
+    Likelihood,
+)
+from keras_vae.distributions.posteriors import (
+    POSTERIORS,
+    CouplingFlow,
+    DiagonalNormal,
+    FullCovarianceNormal,
+    Posterior,
+)
+from keras_vae.distributions.priors import PRIORS, GaussianMixture, StandardNormal, mixture
+
+__all__ = [
+    "KERNELS",
+    "LIKELIHOODS",
+    "POSTERIORS",
+    "PRIORS",
+    "Bernoulli",
+    "ContinuousBernoulli",
+    "CouplingFlow",
+    "DiagonalNormal",
+    "FullCovarianceNormal",
+    "Gaussian",
+    "GaussianMixture",
+    "Likelihood",
+    "Posterior",
+    "StandardNormal",
+    "diagonal_normal",
+    "get_likelihood",
+    "get_posterior",
+    "get_prior",
+    "is_factorized",
+    "kl_divergence",
+    "kl_per_dimension",
+    "maximum_mean_discrepancy",
+    "mixture",
+    "reparameterized_sample",
+    "standard_normal",
+]
+
+
+def get_likelihood(identifier) -> Likelihood:
+    """The likelihood of that name, or the `Likelihood` itself."""
+    return _get(identifier, "likelihood", LIKELIHOODS, isinstance(identifier, Likelihood))
+
+
+def get_posterior(identifier) -> Posterior:
+    """The posterior of that name, or the `Posterior` itself."""
+    return _get(identifier, "posterior", POSTERIORS, isinstance(identifier, Posterior))
+
+
+def get_prior(identifier) -> keras.layers.Layer:
+    """The prior of that name, or the prior itself."""
+    is_prior = hasattr(identifier, "distribution") and isinstance(identifier, keras.Layer)
+    other = isinstance(identifier, Likelihood | Posterior)
+    return _get(identifier, "prior", PRIORS, is_prior and not other)
+
+
+def _get(identifier, argument, known, fits):
+    if isinstance(identifier, str) and identifier in known:
+        return known[identifier]()
+    if fits:
+        return identifier
+    raise ValueError(
+        f"Invalid value for argument `{argument}`. Expected one of {sorted(known)} or a {argument} "
+        f"layer with a `distribution` method. Received: {argument}={identifier!r}"
+    )

@@ -1,0 +1,244 @@
+"""Tests of the posteriors: densities, Jacobians, samples, and what they ask of encoders."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow_probability import distributions as tfd
+
+import keras_vae
+from keras_vae import distributions
+
+RANDOM = np.random.default_rng(0)
+LOC = RANDOM.normal(size=(4, 3)).astype("float32")
+SCALE = RANDOM.uniform(0.3, 1.5, size=(4, 3)).astype("float32")
+BELOW = RANDOM.normal(size=(4, 3)).astype("float32")
+NOISE = RANDOM.normal(size=(4, 3)).astype("float32")
+
+
+def lower_triangles():
+    """L of every image, written out entry by entry."""
+    lower = np.stack([np.diag(row) for row in np.float64(SCALE)])
+    lower[:, 1, 0], lower[:, 2, 0], lower[:, 2, 1] = np.float64(BELOW).T
+    return lower
+
+
+def full_covariance():
+    parameters = {"loc": LOC, "scale": SCALE, "off_diagonal": BELOW}
+    return distributions.FullCovarianceNormal().distribution(parameters)
+
+
+def bent_flow(latents=3, **arguments):
+    """A flow with random weights, so that it is far from the identity."""
+    flow = distributions.CouplingFlow(hidden_sizes=(8,), **arguments)
+    flow.build((None, latents))
+    random = np.random.default_rng(1)
+    for weight in flow.weights:
+        weight.assign(random.normal(scale=0.6, size=weight.shape))
+    return flow
+
+
+# Full covariance ---------------------------------------------------------------------------
+
+
+def test_the_full_covariance_is_that_of_its_triangle():
+    posterior, lower = full_covariance(), lower_triangles()
+    assert (posterior.batch_shape, posterior.event_shape) == ((4,), (3,))
+    covariance = lower @ lower.transpose(0, 2, 1)
+    np.testing.assert_allclose(posterior.covariance(), covariance, rtol=1e-5, atol=1e-6)
+    deviations = np.sqrt(np.diagonal(covariance, axis1=1, axis2=2))
+    np.testing.assert_allclose(posterior.stddev(), deviations, rtol=1e-5)
+    np.testing.assert_allclose(posterior.mean(), LOC)
+    z = distributions.reparameterized_sample(posterior, NOISE)
+    np.testing.assert_allclose(z, LOC + np.einsum("bij,bj->bi", lower, NOISE), rtol=1e-4)
+    density = -0.5 * np.sum(NOISE**2 + np.log(2 * np.pi), axis=1) - np.log(SCALE).sum(axis=1)
+    np.testing.assert_allclose(posterior.log_prob(z), density, rtol=1e-4)
+
+
+def test_samples_of_the_full_covariance_have_it():
+    noise = RANDOM.normal(size=(20_000, 4, 3)).astype("float32")
+    z = distributions.reparameterized_sample(full_covariance(), noise).numpy()
+    lower = lower_triangles()
+    covariance = lower @ lower.transpose(0, 2, 1)
+    # Var(z_i z_j) = C_ii C_jj + C_ij^2 for a Gaussian: five standard errors of 20,000 draws.
+    variances = np.diagonal(covariance, axis1=1, axis2=2)
+    error = 5 * np.sqrt((variances[:, :, None] * variances[:, None] + covariance**2) / 20_000)
+    for image in range(4):
+        found = np.cov(z[:, image].T)
+        assert np.all(np.abs(found - covariance[image]) < error[image])
+
+
+def test_a_full_covariance_needs_an_encoder_that_gives_one(make_vae):
+    with pytest.raises(ValueError, match=r"full_covariance=True.*returns \['loc', 'scale'\]"):
+        distributions.FullCovarianceNormal().distribution({"loc": LOC, "scale": SCALE})
+
+
+@pytest.mark.parametrize("latents", [1, 2, 5])
+def test_every_latent_size_has_its_triangle(latents):
+    below = np.arange(1.0, 1 + latents * (latents - 1) // 2, dtype="float32")[None]
+    ones = np.ones((1, latents), "float32")
+    parameters = {"loc": 0 * ones, "scale": ones, "off_diagonal": below}
+    posterior = distributions.FullCovarianceNormal().distribution(parameters)
+    lower = np.eye(latents)
+    lower[np.tril_indices(latents, -1)] = below[0]
+    np.testing.assert_allclose(posterior.covariance()[0], lower @ lower.T, rtol=1e-6)
+
+
+# Coupling flow -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("latents", [2, 3])
+@pytest.mark.parametrize("num_layers", [1, 2, 3])
+def test_a_flow_begins_as_the_factorised_gaussian(num_layers, latents):
+    flow = distributions.CouplingFlow(num_layers)
+    flow.build((None, latents))
+    loc, scale, noise = LOC[:, :latents], SCALE[:, :latents], NOISE[:, :latents]
+    posterior = flow.distribution({"loc": loc, "scale": scale})
+    assert (posterior.batch_shape, posterior.event_shape) == ((4,), (latents,))
+    z = distributions.reparameterized_sample(posterior, noise)
+    np.testing.assert_allclose(z, loc + scale * noise, rtol=1e-5)
+    plain = distributions.diagonal_normal(loc, scale)
+    np.testing.assert_allclose(posterior.log_prob(z), plain.log_prob(z), rtol=1e-5)
+    np.testing.assert_allclose(posterior.mean(), loc, rtol=1e-5)
+    # Of 64 fixed draws: 0.09 is the standard error of a deviation, relative to it.
+    np.testing.assert_allclose(posterior.stddev(), scale, rtol=0.3)
+
+
+@pytest.mark.parametrize("latents", [2, 3])
+@pytest.mark.parametrize("num_layers", [1, 4])
+def test_a_flows_log_determinant_is_its_jacobians(num_layers, latents):
+    loc, scale = LOC[:, :latents], SCALE[:, :latents]
+    flow = bent_flow(latents, num_layers=num_layers)
+    posterior = flow.distribution({"loc": loc, "scale": scale})
+    noise = tf.constant(NOISE[:, :latents])
+    with tf.GradientTape() as tape:
+        tape.watch(noise)
+        z = distributions.reparameterized_sample(posterior, noise)
+    determinant = np.linalg.slogdet(np.float64(tape.batch_jacobian(z, noise)))[1]
+    assert np.abs(z - (loc + scale * noise)).max() > 0.1
+    found = posterior.bijector.forward_log_det_jacobian(noise, event_ndims=1)
+    np.testing.assert_allclose(found, determinant, rtol=1e-4, atol=1e-5)
+    base = -0.5 * np.sum(np.square(noise) + np.log(2 * np.pi), axis=1)
+    np.testing.assert_allclose(posterior.log_prob(z), base - determinant, rtol=1e-4, atol=1e-5)
+
+
+def test_a_flow_is_undone_by_its_inverse():
+    # A distribution made anew, so that no cached pair answers.
+    parameters = {"loc": LOC, "scale": SCALE}
+    flow = bent_flow()
+    z = distributions.reparameterized_sample(flow.distribution(parameters), NOISE).numpy()
+    again = flow.distribution(parameters)
+    np.testing.assert_allclose(again.bijector.inverse(z), NOISE, atol=1e-4)
+    cached = flow.distribution(parameters)
+    sample = distributions.reparameterized_sample(cached, NOISE)
+    np.testing.assert_allclose(again.log_prob(z), cached.log_prob(sample), rtol=1e-4)
+
+
+def test_a_flows_density_integrates_to_one_and_has_the_moments_of_its_samples():
+    posterior = bent_flow(2).distribution({"loc": LOC[:1, :2], "scale": SCALE[:1, :2]})
+    noise = RANDOM.normal(size=(20_000, 1, 2)).astype("float32")
+    samples = distributions.reparameterized_sample(posterior, noise).numpy()[:, 0]
+    # Midpoints of 600 x 600 cells over six standard deviations more than the samples span.
+    low, high = samples.min(axis=0) - 1, samples.max(axis=0) + 1
+    axes = [low[i] + (np.arange(600) + 0.5) * (high[i] - low[i]) / 600 for i in range(2)]
+    grid = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 1, 2)
+    density = np.exp(np.float64(posterior.log_prob(np.float32(grid)))[:, 0])
+    density *= np.prod((high - low) / 600)
+    assert density.sum() == pytest.approx(1, abs=5e-3)
+    mean = density @ grid[:, 0]
+    error = 5 * samples.std(axis=0) / np.sqrt(20_000)
+    assert np.all(np.abs(mean - samples.mean(axis=0)) < error + 1e-2)
+    half = samples[:, 0] < mean[0]
+    share = density[grid[:, 0, 0] < mean[0]].sum()
+    assert half.mean() == pytest.approx(share, abs=5 * 0.5 / np.sqrt(20_000) + 5e-3)
+
+
+def test_a_flow_takes_several_samples_an_image():
+    posterior = bent_flow().distribution({"loc": LOC, "scale": SCALE})
+    z = distributions.reparameterized_sample(posterior, np.stack([NOISE, 2 * NOISE]))
+    assert z.shape == (2, 4, 3) and posterior.log_prob(z).shape == (2, 4)
+    one = distributions.reparameterized_sample(posterior, NOISE)
+    np.testing.assert_allclose(z[0], one, rtol=1e-5)
+
+
+@pytest.mark.parametrize("arguments", [{"num_layers": 0}, {"hidden_sizes": (0,)}])
+def test_a_flow_needs_layers(arguments):
+    with pytest.raises(ValueError, match=r"at least one layer.*Received: num_layers="):
+        distributions.CouplingFlow(**arguments)
+
+
+def test_a_flow_needs_two_latents():
+    with pytest.raises(ValueError, match=r"two latents or more. Received: 1"):
+        distributions.CouplingFlow().build((None, 1))
+
+
+# All of them -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", distributions.POSTERIORS)
+def test_a_vae_trains_with_it_and_is_saved(images, tmp_path, name):
+    encoder = keras_vae.networks.mlp_encoder(
+        (4, 4, 1), 3, [5], full_covariance=name == "full_covariance_normal"
+    )
+    decoder = keras_vae.networks.mlp_decoder((4, 4, 1), 3, [5])
+    vae = keras_vae.VAE(encoder, decoder, posterior=name, seed=1)
+    vae.compile(keras.optimizers.Adam(1e-2), jit_compile=False)
+    before = [weight.numpy() for weight in vae.trainable_weights]
+    many = np.tile(images, (20, 1, 1, 1))
+    first, second = vae.fit(many, batch_size=20, epochs=2, verbose=0).history["loss"]
+    assert second < first - 0.05
+    # Adam moves by its rate whatever has a gradient; hidden units that never fire have none.
+    moved = [
+        np.abs(weight - old).max() > 1e-3
+        for weight, old in zip(vae.trainable_weights, before, strict=True)
+    ]
+    assert all(moved)
+    vae.save(tmp_path / "vae.keras")
+    again = keras.saving.load_model(tmp_path / "vae.keras")
+    assert type(again.posterior) is distributions.POSTERIORS[name]
+    assert again.evaluate(images, verbose=0) == pytest.approx(vae.evaluate(images, verbose=0))
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        distributions.DiagonalNormal(),
+        distributions.FullCovarianceNormal(),
+        distributions.CouplingFlow(3, (8, 9)),
+    ],
+    ids=lambda part: type(part).__name__,
+)
+def test_posteriors_survive_serialisation(part):
+    config = keras.saving.serialize_keras_object(part)
+    assert config["registered_name"] == f"keras_vae>{type(part).__name__}"
+    again = keras.saving.deserialize_keras_object(config)
+    assert type(again) is type(part)
+    assert again.get_config() == part.get_config()
+
+
+def test_half_precision_parameters_give_float32_densities():
+    parameters = {"loc": LOC, "scale": SCALE, "off_diagonal": BELOW}
+    half = {name: np.float16(value) for name, value in parameters.items()}
+    wide = {name: np.float32(value) for name, value in half.items()}
+    for posterior in (distributions.DiagonalNormal(), distributions.FullCovarianceNormal()):
+        found = posterior.distribution(half).log_prob(NOISE)
+        assert found.dtype == tf.float32
+        np.testing.assert_allclose(found, posterior.distribution(wide).log_prob(NOISE), rtol=1e-6)
+    assert bent_flow().distribution(half).log_prob(NOISE).dtype == tf.float32
+
+
+def test_posteriors_are_found_by_name_and_others_refused():
+    for name, cls in distributions.POSTERIORS.items():
+        assert type(distributions.get_posterior(name)) is cls
+    own = distributions.CouplingFlow(2)
+    assert distributions.get_posterior(own) is own
+    for identifier in ("normal", None, distributions.Bernoulli()):
+        with pytest.raises(ValueError) as raised:
+            distributions.get_posterior(identifier)
+        assert all(repr(name) in str(raised.value) for name in distributions.POSTERIORS)
+
+
+def test_the_diagonal_normal_is_the_encoders():
+    found = distributions.DiagonalNormal().distribution({"loc": LOC, "scale": SCALE})
+    expected = tfd.MultivariateNormalDiag(LOC, SCALE).log_prob(NOISE)
+    np.testing.assert_allclose(found.log_prob(NOISE), expected, rtol=1e-5)
