@@ -1,1 +1,27 @@
-"""Members of the VAE family: one small file each, overriding `VAE.divergence`."""
+"""The family: members of the VAE that differ in what their loss adds to the reconstruction term."""
+
+from keras_vae.objectives.annealed_vae import AnnealedVAE
+from keras_vae.objectives.autoencoder import Autoencoder
+from keras_vae.objectives.beta_tc_vae import BetaTCVAE
+from keras_vae.objectives.beta_vae import BetaVAE
+from keras_vae.objectives.conditional_vae import ConditionalVAE
+from keras_vae.objectives.dip_vae import DIPVAE
+from keras_vae.objectives.factor_vae import FactorVAE
+from keras_vae.objectives.info_vae import InfoVAE
+from keras_vae.objectives.iwae import IWAE
+from keras_vae.objectives.vamp_prior_vae import VampPriorVAE
+from keras_vae.objectives.wae import WAE
+
+__all__ = [
+    "DIPVAE",
+    "IWAE",
+    "WAE",
+    "AnnealedVAE",
+    "Autoencoder",
+    "BetaTCVAE",
+    "BetaVAE",
+    "ConditionalVAE",
+    "FactorVAE",
+    "InfoVAE",
+    "VampPriorVAE",
+]

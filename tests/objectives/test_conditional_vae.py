@@ -1,0 +1,236 @@
+"""Tests that the condition reaches both networks, in every form, and that others are refused."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import keras_vae
+from keras_vae.objectives import ConditionalVAE
+
+CLASSES = 3
+LABELS = np.arange(20) % CLASSES
+
+
+@pytest.fixture
+def make_cvae():
+    """Builds a tiny compiled model of images in three classes."""
+
+    def make(condition_dim=CLASSES, **kwargs):
+        compile_kwargs = {"run_eagerly": True, **kwargs.pop("compile_kwargs", {})}
+        keras.utils.set_random_seed(1)
+        vae = ConditionalVAE(
+            keras_vae.networks.mlp_encoder((4, 4, 1), 2, [5]),
+            keras_vae.networks.mlp_decoder((4, 4, 1), 2 + condition_dim, [5]),
+            condition_dim=condition_dim,
+            **{"seed": 3, **kwargs},
+        )
+        vae.compile(keras.optimizers.Adam(1e-2), jit_compile=False, **compile_kwargs)
+        return vae
+
+    return make
+
+
+def test_the_condition_is_appended_to_the_code_and_added_to_the_image(make_cvae, images):
+    vae = make_cvae()
+    vectors = np.eye(CLASSES, dtype="float32")[LABELS]
+    learned = vae.condition_image(vectors)
+    np.testing.assert_allclose(
+        vae.encode((images, LABELS)).mean(), vae.encoder(images + learned)["loc"], atol=1e-6
+    )
+    z = np.random.default_rng(0).normal(size=(20, 2)).astype("float32")
+    logits = vae.decoder(np.concatenate([z, vectors], axis=1))
+    mean = vae.decode((z, LABELS)).mean()
+    np.testing.assert_allclose(mean, tf.nn.sigmoid(logits), atol=1e-6)
+    np.testing.assert_allclose(
+        vae.reconstruct((images, LABELS)),
+        vae.decode((vae.embed((images, LABELS)), LABELS)).mean(),
+        atol=1e-6,
+    )
+
+
+def test_the_loss_is_the_bound_given_the_condition(make_cvae, images):
+    vae = make_cvae(beta=2.0)
+    noise = vae.noise(20, training=True)
+    posterior = vae.encode((images, LABELS))
+    likelihood = vae.decode((posterior.mean() + posterior.stddev() * noise, LABELS))
+    distortion = -np.mean(likelihood.log_prob(images))
+    kl = np.mean(vae.kl_divergence(posterior, None))
+    logs = vae.train_on_batch(images, LABELS, return_dict=True)
+    assert logs["loss"] == pytest.approx(distortion + 2 * kl, rel=1e-5)
+
+
+def test_every_form_of_a_condition_says_the_same(make_cvae, images):
+    vae = make_cvae()
+    one_hot = np.eye(CLASSES)[LABELS]
+    expected = vae.embed((images, LABELS))
+    assert np.abs(expected - vae.embed((images, (LABELS + 1) % CLASSES))).max() > 1e-2
+    forms = [
+        LABELS.astype("uint8"),
+        LABELS[:, None],
+        one_hot,
+        one_hot.astype("int32"),
+        list(LABELS),
+    ]
+    for form in forms:
+        np.testing.assert_allclose(vae.embed((images, form)), expected, atol=1e-6)
+        with vae.given(form):
+            np.testing.assert_allclose(vae.embed(images), expected, atol=1e-6)
+
+
+def test_given_is_for_a_while_and_without_it_no_class_is_meant(make_cvae, images):
+    vae = make_cvae()
+    before = vae.embed(images)
+    share = np.full((20, CLASSES), 1 / CLASSES, "float32")
+    np.testing.assert_allclose(before, vae.embed((images, share)), atol=1e-6)
+    with vae.given(1) as same:
+        assert same is vae
+        ones = vae.embed(images)
+        with vae.given(2):
+            assert np.abs(vae.embed(images) - ones).max() > 1e-2
+        np.testing.assert_array_equal(vae.embed(images), ones)
+        # A condition of its own goes before.
+        np.testing.assert_allclose(vae.embed((images, LABELS))[::3], vae.embed((images, 0))[::3])
+    np.testing.assert_allclose(ones, vae.embed((images, np.ones(20, int))), atol=1e-6)
+    np.testing.assert_array_equal(vae.embed(images), before)
+    with pytest.raises(RuntimeError), vae.given(1):
+        raise RuntimeError
+    np.testing.assert_array_equal(vae.embed(images), before)
+
+
+def test_compiled_predictions_follow_the_condition(make_cvae, images):
+    vae = make_cvae(compile_kwargs={"run_eagerly": False})
+    for number in (0, 2):
+        with vae.given(number):
+            predicted = vae.predict(images, verbose=0)
+            np.testing.assert_allclose(predicted, vae.reconstruct(images), atol=1e-5)
+    np.testing.assert_allclose(vae.predict(images, verbose=0), vae.reconstruct(images), atol=1e-5)
+    pairs = vae.predict((images, LABELS), verbose=0)
+    np.testing.assert_allclose(pairs, vae.reconstruct((images, LABELS)), atol=1e-5)
+
+
+def test_it_samples_the_class_that_is_asked_for(make_cvae):
+    # Images of one class are dark, of another bright.
+    levels = np.array([0.1, 0.5, 0.9], "float32")
+    labels = np.tile(LABELS, 60)
+    noise = np.random.default_rng(0).uniform(-0.05, 0.05, size=(len(labels), 4, 4, 1))
+    images = np.float32(levels[labels][:, None, None, None] + noise)
+    vae = make_cvae(compile_kwargs={"run_eagerly": False})
+    vae.fit(images, labels, batch_size=10, epochs=3, verbose=0)
+    for number, level in enumerate(levels):
+        with vae.given(number):
+            assert np.mean(vae.sample(64, seed=1)) == pytest.approx(level, abs=0.1)
+    with vae.given(np.arange(6) % CLASSES):
+        means = np.mean(vae.sample(6, seed=1), axis=(1, 2, 3))
+    np.testing.assert_allclose(means, np.tile(levels, 2), atol=0.15)
+
+
+def test_data_sets_of_pairs_and_sample_weights_train_as_arrays_do(make_cvae, images):
+    weights = np.linspace(0, 1, 20, dtype="float32")
+    data = tf.data.Dataset.from_tensor_slices((images, LABELS, weights)).batch(10)
+    from_arrays, from_data = make_cvae(), make_cvae()
+    expected = from_arrays.fit(
+        images, LABELS, sample_weight=weights, batch_size=10, shuffle=False, verbose=0
+    ).history
+    found = from_data.fit(data, verbose=0).history
+    for name in expected:
+        np.testing.assert_allclose(found[name], expected[name], rtol=1e-6)
+    assert from_data.evaluate(data, verbose=0) == pytest.approx(
+        from_arrays.evaluate(images, LABELS, 10, 0, sample_weight=weights)
+    )
+
+
+def test_vectors_of_numbers_are_conditions_too(make_cvae, images):
+    brightness = images.mean(axis=(1, 2, 3))
+    vae = make_cvae(condition_dim=1)
+    logs = vae.fit(images, brightness, validation_data=(images, brightness), verbose=0).history
+    assert np.isfinite(logs["val_loss"][0])
+    with vae.given(0.25):
+        dark = vae.embed(images)
+    np.testing.assert_allclose(dark, vae.embed((images, np.full((20, 1), 0.25))), atol=1e-6)
+
+
+def test_compiled_metrics_see_images(make_cvae, images):
+    vae = make_cvae(compile_kwargs={"metrics": ["mse"]})
+    logs = vae.train_on_batch(images, LABELS, return_dict=True)
+    assert 0 < logs["mse"] < 1
+
+
+def test_networks_that_are_not_built_yet_are_built_by_the_first_pairs(images):
+    @keras.saving.register_keras_serializable("tests")
+    class LateEncoder(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.loc = keras.layers.Dense(2)
+            self.scale = keras.layers.Dense(2, "softplus")
+            self.flatten = keras.layers.Flatten()
+
+        def call(self, x):
+            return {"loc": self.loc(self.flatten(x)), "scale": self.scale(self.flatten(x))}
+
+    decoder = keras_vae.networks.mlp_decoder((4, 4, 1), 2 + CLASSES, [5])
+    vae = ConditionalVAE(LateEncoder(), decoder, condition_dim=CLASSES)
+    vae.compile("adam", run_eagerly=True)
+    vae.fit(images, LABELS, verbose=0)
+    assert vae.event_shape == (4, 4, 1)
+    assert vae.embed((images, LABELS)).shape == (20, 2)
+
+
+# Wrong use ---------------------------------------------------------------------------------
+
+
+WITHOUT = {
+    "images": lambda x: {"x": x},
+    "weights alone": lambda x: {"x": x, "sample_weight": np.ones(20)},
+    "validation": lambda x: {"x": x, "y": LABELS, "validation_data": (x,)},
+    "data set": lambda x: {"x": tf.data.Dataset.from_tensor_slices(x).batch(10)},
+}
+
+
+@pytest.mark.parametrize("data", WITHOUT)
+def test_images_without_conditions_are_refused(make_cvae, images, data):
+    vae = make_cvae()
+    with pytest.raises(ValueError, match=r"needs a condition for every image.*images alone"):
+        vae.fit(verbose=0, **WITHOUT[data](images))
+    assert vae.optimizer.iterations == 0
+
+
+WRONG = {
+    "too large": (LABELS + 1, r"integers from 0 to 2.*Received: class numbers from 1 to 3"),
+    "negative": (LABELS - 1, r"Received: class numbers from -1 to 1"),
+    "floats": (LABELS.astype("float32"), r"Received: float32 of shape \[20\]"),
+    "vectors": (np.zeros((20, 4)), r"3 numbers each. Received: float64 of shape \[20, 4\]"),
+}
+
+
+@pytest.mark.parametrize("fault", WRONG)
+def test_conditions_that_do_not_fit_are_refused_before_the_first_step(make_cvae, images, fault):
+    labels, message = WRONG[fault]
+    vae = make_cvae()
+    with pytest.raises(ValueError, match=message):
+        vae.fit(images, labels, verbose=0)
+    with pytest.raises(ValueError, match=message):
+        vae.fit(images, LABELS, validation_data=(images, labels), verbose=0)
+    with pytest.raises(ValueError, match=message):
+        vae.evaluate(images, labels, verbose=0)
+    with pytest.raises(ValueError, match=message), vae.given(labels):
+        pass
+    assert vae.optimizer.iterations == 0
+
+
+def test_a_class_out_of_range_in_a_data_set_stops_the_step_that_meets_it(make_cvae, images):
+    labels = np.where(np.arange(20) < 10, LABELS, CLASSES)
+    data = tf.data.Dataset.from_tensor_slices((images, labels)).batch(10)
+    vae = make_cvae(compile_kwargs={"run_eagerly": False})
+    with pytest.raises(tf.errors.InvalidArgumentError, match="integers from 0 to 2"):
+        vae.fit(data, verbose=0)
+    assert vae.optimizer.iterations == 1
+
+
+def test_a_decoder_without_room_for_the_condition_is_refused():
+    encoder = keras_vae.networks.mlp_encoder((4, 4, 1), 2, [5])
+    decoder = keras_vae.networks.mlp_decoder((4, 4, 1), 2, [5])
+    with pytest.raises(ValueError, match=r"2 latents and 3 for the condition.*latent_dim=5"):
+        ConditionalVAE(encoder, decoder, condition_dim=3)
+    with pytest.raises(ValueError, match=r"`condition_dim`. Expected a positive.*condition_dim=0"):
+        ConditionalVAE(encoder, decoder, condition_dim=0)

@@ -1,0 +1,276 @@
+"""Tests of what all members of the family have in common."""
+
+import inspect
+import statistics
+import warnings
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+import keras_vae
+from keras_vae import callbacks, objectives
+
+IMAGE_SHAPE = (4, 4, 1)
+LABELS = np.arange(20) % 3
+
+# Arguments of each, small; and the weight of every term that its loss has besides reconstruction,
+# by the attribute that holds it.
+MEMBERS = {
+    "AnnealedVAE": ({"gamma": 3.0, "capacity": 0.5}, {"capacity_loss": "gamma"}),
+    "Autoencoder": ({}, {"kl_loss": "beta"}),
+    "BetaTCVAE": (
+        {"alpha": 0.5, "beta": 3.0, "dataset_size": 200, "sampling": "stratified"},
+        {"mutual_information": "alpha", "total_correlation": "beta", "dimension_wise_kl": "gamma"},
+    ),
+    "BetaVAE": ({"beta": 2.0}, {"kl_loss": "beta"}),
+    "ConditionalVAE": ({"condition_dim": 3}, {"kl_loss": "beta"}),
+    "DIPVAE": (
+        {"kind": "i", "lambda_off_diagonal": 2.0},
+        {
+            "kl_loss": "beta",
+            "off_diagonal_loss": "lambda_off_diagonal",
+            "diagonal_loss": "lambda_diagonal",
+        },
+    ),
+    "FactorVAE": (
+        {"gamma": 2.0, "discriminator_sizes": (6, 5), "discriminator_rate": 1e-3},
+        {"kl_loss": "beta", "total_correlation": "gamma"},
+    ),
+    "IWAE": (
+        {"num_samples": 3, "gradient": "doubly_reparameterized"},
+        {"kl_loss": "beta", "importance_gain": None},
+    ),
+    "InfoVAE": (
+        {"beta": 0.5, "mmd_weight": 20.0, "kernel": "imq"},
+        {"kl_loss": "beta", "mmd_loss": "mmd_weight"},
+    ),
+    "VampPriorVAE": ({"num_pseudo_inputs": 4}, {"kl_loss": "beta"}),
+    "WAE": ({"mmd_weight": 20.0}, {"kl_loss": "beta", "mmd_loss": "mmd_weight"}),
+}
+each_member = pytest.mark.parametrize("name", MEMBERS)
+
+
+def make(name, eager=True, optimizer=None, **compile_kwargs):
+    """A tiny compiled member; two calls give the same weights."""
+    keras.utils.set_random_seed(1)
+    cls, arguments = getattr(objectives, name), MEMBERS[name][0]
+    vae = cls(
+        keras_vae.networks.mlp_encoder(IMAGE_SHAPE, 2, [5]),
+        keras_vae.networks.mlp_decoder(IMAGE_SHAPE, 2 + arguments.get("condition_dim", 0), [5]),
+        seed=3,
+        **arguments,
+    )
+    compile_kwargs = {"jit_compile": False, "run_eagerly": eager, **compile_kwargs}
+    vae.compile(optimizer or keras.optimizers.Adam(1e-2), **compile_kwargs)
+    return vae
+
+
+def state_of(vae):
+    """All that training changes, in one vector."""
+    variables = [*vae.variables, *vae.optimizer.variables]
+    if hasattr(vae, "discriminator_optimizer"):
+        variables += vae.discriminator_optimizer.variables
+    return np.concatenate([np.ravel(variable.numpy()).astype("float64") for variable in variables])
+
+
+def test_every_member_is_here():
+    assert sorted(MEMBERS) == sorted(objectives.__all__)
+
+
+def test_a_member_is_one_short_file():
+    files = Path(objectives.__file__).parent.glob("*.py")
+    lengths = {path.stem: len(path.read_text().splitlines()) for path in files}
+    members = [getattr(objectives, name) for name in MEMBERS if name != "BetaVAE"]
+    modules = [cls.__module__.rpartition(".")[2] for cls in members] + ["beta_vae"]
+    assert len(set(modules)) == len(MEMBERS)
+    assert statistics.median(lengths[module] for module in modules) <= 60
+
+
+@each_member
+def test_the_loss_is_the_sum_of_its_parts_and_falls(images, name):
+    vae = make(name, eager=False)
+    many, labels = np.tile(images, (12, 1, 1, 1)), np.tile(LABELS, 12)
+    # Batches of 16 leave a ragged last one of four images of 20.
+    history = vae.fit(
+        many, labels, validation_data=(images, LABELS), batch_size=16, epochs=3, verbose=0
+    ).history
+    weights = {
+        key: getattr(vae, weight) if weight else 1.0 for key, weight in MEMBERS[name][1].items()
+    }
+    for prefix in ("", "val_"):
+        for epoch in range(3):
+            logs = {key: values[epoch] for key, values in history.items()}
+            total = logs[prefix + "reconstruction_loss"]
+            total += sum(float(weight) * logs[prefix + key] for key, weight in weights.items())
+            assert logs[prefix + "loss"] == pytest.approx(total, rel=1e-5)
+            assert logs[prefix + "beta"] == pytest.approx(float(vae.beta), rel=1e-5)
+    # The same noise at every evaluation.
+    assert history["val_loss"][-1] < history["val_loss"][0] - 0.05
+    assert history["val_elbo"][-1] > history["val_elbo"][0] or float(vae.beta) == 0
+
+
+def test_a_fresh_process_continues_every_member_as_if_unbroken(images, tmp_path, run_python):
+    np.save(tmp_path / "images.npy", images)
+    expected = {}
+    for name in MEMBERS:
+        vae = make(name)
+        vae.train_on_batch(images[:12], LABELS[:12])
+        vae.save(tmp_path / f"{name}.keras")
+        vae.train_on_batch(images[:12], LABELS[:12])
+        expected[name] = state_of(vae)
+    run_python(CONTINUE)
+    found = np.load(tmp_path / "found.npz")
+    for name, state in expected.items():
+        np.testing.assert_array_equal(found[name], state, err_msg=name)
+
+
+CONTINUE = """
+import pathlib, keras, keras_vae
+import numpy as np
+images, labels = np.load("images.npy")[:12], np.arange(12) % 3
+found = {}
+for path in pathlib.Path().glob("*.keras"):
+    vae = keras.saving.load_model(path, safe_mode=True)
+    assert type(vae) is getattr(keras_vae.objectives, path.stem)
+    vae.train_on_batch(images, labels)
+    variables = [*vae.variables, *vae.optimizer.variables]
+    if hasattr(vae, "discriminator_optimizer"):
+        variables += vae.discriminator_optimizer.variables
+    found[path.stem] = np.concatenate([np.ravel(v.numpy()).astype("float64") for v in variables])
+np.savez("found.npz", **found)
+"""
+
+
+@each_member
+def test_every_argument_is_in_the_config_which_makes_the_same_model(name):
+    vae = make(name)
+    config = vae.get_config()
+    parameters = {
+        parameter
+        for cls in type(vae).__mro__[: type(vae).__mro__.index(keras_vae.VAE) + 1]
+        for parameter in inspect.signature(cls.__init__).parameters
+    }
+    # Coefficients are there by their own names.
+    assert parameters - {"self", "kwargs", "coefficients"} <= config.keys()
+    again = type(vae).from_config(config)
+    parts = {"encoder", "decoder", "likelihood", "prior", "posterior"}
+    for key, value in again.get_config().items():
+        if key not in parts:
+            assert value == config[key], key
+    assert [weight.shape for weight in again.weights] == [weight.shape for weight in vae.weights]
+    for key, value in MEMBERS[name][0].items():
+        found = getattr(again, key)
+        assert (float(found) if isinstance(value, float) else found) == value
+
+
+@each_member
+@pytest.mark.parametrize(
+    # Half precision rounds to 1 in 2048, bfloat16 to 1 in 256, at each of a few layers.
+    ("policy", "rtol"),
+    [("mixed_float16", 3e-3), ("mixed_bfloat16", 3e-2)],
+)
+def test_mixed_precision_is_finite_and_close(images, name, policy, rtol):
+    expected = make(name).test_on_batch(images, LABELS, return_dict=True)
+    keras.config.set_dtype_policy(policy)
+    try:
+        vae = make(name)
+        found = vae.test_on_batch(images, LABELS, return_dict=True)
+        trained = [vae.train_on_batch(images, LABELS, return_dict=True) for _ in range(2)]
+    finally:
+        keras.config.set_dtype_policy("float32")
+    for key in ("loss", "reconstruction_loss", "elbo"):
+        assert found[key] == pytest.approx(expected[key], rel=rtol)
+    assert all(np.isfinite(value) for logs in trained for value in logs.values())
+    assert np.all(np.isfinite(state_of(vae)))
+    assert {part.dtype for part in vae.trainable_variables} == {"float32"}
+
+
+@each_member
+def test_four_steps_in_one_compiled_call_are_four_steps(images, name):
+    one = make(name, optimizer=keras.optimizers.SGD(1e-2))
+    for start in range(0, 16, 4):
+        one.train_on_batch(images[start : start + 4], LABELS[start : start + 4])
+    four = make(
+        name,
+        eager=False,
+        optimizer=keras.optimizers.SGD(1e-2),
+        steps_per_execution=4,
+        jit_compile=True,
+    )
+    four.fit(images[:16], LABELS[:16], batch_size=4, shuffle=False, verbose=0)
+    assert int(four.optimizer.iterations) == 4
+    for found, expected in zip(four.trainable_weights, one.trainable_weights, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+    assert four.step_logs(4) == pytest.approx(one.step_logs(4), rel=1e-4, abs=1e-4)
+
+
+@each_member
+def test_all_callbacks_run_without_a_warning(images, tmp_path, name):
+    vae = make(name)
+    watchers = [
+        callbacks.BetaSchedule(warmup_steps=4, end=float(vae.beta)),
+        callbacks.ELBOLogger(tmp_path, print_table=False),
+        callbacks.LatentMap(images, tmp_path, LABELS),
+        callbacks.LatentStatistics(images, tmp_path),
+        callbacks.LatentTraversal(tmp_path, images=images, num_steps=3),
+        callbacks.LossCurves(tmp_path),
+        callbacks.PriorSamples(tmp_path),
+        callbacks.ReconstructionGrid(images[:3], tmp_path),
+        callbacks.Resume(tmp_path),
+        callbacks.StopOnNonFinite(),
+    ]
+    if hasattr(vae, "capacity"):
+        watchers.append(callbacks.CapacitySchedule(end=1.0, warmup_steps=4))
+    # The one that is missing sets any attribute: the two schedules are made of it.
+    used = {type(watcher).__name__ for watcher in watchers} | {"CapacitySchedule", "ValueSchedule"}
+    assert used | {"animate"} == set(callbacks.__all__)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        vae.fit(images, LABELS, batch_size=10, verbose=0, callbacks=watchers)
+    told = [str(warning.message) for warning in caught if warning.category is UserWarning]
+    assert not told
+    written = {path.relative_to(tmp_path).parts[0] for path in tmp_path.rglob("*.*")}
+    expected = {"elbo.csv", "losses.png", "latent_map", "latent_statistics.csv", "prior_samples"}
+    assert expected | {"reconstructions", "resume", "traversals"} <= written
+
+
+@pytest.mark.slow
+def test_every_member_trains_on_two_replicas(run_python):
+    printed = run_python(TWO_REPLICAS)
+    found = {line.split()[0]: [float(n) for n in line.split()[1:]] for line in printed.splitlines()}
+    assert sorted(found) == sorted(MEMBERS)
+    for name, numbers in found.items():
+        assert np.all(np.isfinite(numbers)), name
+        first, last, moved = numbers
+        assert last < first and moved > 1e-3, name
+
+
+TWO_REPLICAS = """
+import keras, numpy as np, tensorflow as tf
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+import keras_vae
+from keras_vae import objectives
+images = np.random.default_rng(0).random((20, 4, 4, 1), dtype=np.float32)
+images, labels = np.tile(images, (6, 1, 1, 1)), np.arange(120) % 3
+mirrored = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+small = {"ConditionalVAE": {"condition_dim": 3}, "FactorVAE": {"discriminator_sizes": (4,)}}
+small |= {"VampPriorVAE": {"num_pseudo_inputs": 4}, "IWAE": {"num_samples": 2}}
+small |= {"AnnealedVAE": {"gamma": 1.0}, "WAE": {"mmd_weight": 1.0}, "InfoVAE": {"mmd_weight": 1.0}}
+for name in objectives.__all__:
+    keras.utils.set_random_seed(1)
+    with mirrored.scope():
+        vae = getattr(objectives, name)(
+            keras_vae.networks.mlp_encoder((4, 4, 1), 2, [5]),
+            keras_vae.networks.mlp_decoder((4, 4, 1), 5 if name == "ConditionalVAE" else 2, [5]),
+            seed=3,
+            **small.get(name, {}),
+        )
+        vae.compile(keras.optimizers.Adam(1e-2), jit_compile=False)
+    before = [weight.numpy() for weight in vae.weights]
+    logs = vae.fit(images, labels, batch_size=10, epochs=3, shuffle=False, verbose=0).history
+    moved = max(np.abs(w.numpy() - b).max() for w, b in zip(vae.weights, before))
+    print(name, logs["loss"][0], logs["loss"][-1], moved)
+"""
