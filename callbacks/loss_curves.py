@@ -10,7 +10,7 @@ from keras_vae import charts, visualize
 from keras_vae.callbacks.frequency import LOGARITHMIC, Frequency
 from keras_vae.callbacks.output import Guard, check_writable, write_whole
 from keras_vae.callbacks.step_counter import StepCounter
-from keras_vae.callbacks.step_table import StepTable, checked_names
+from keras_vae.callbacks.step_table import StepTable, as_read, checked_names
 from keras_vae.callbacks.step_values import StepValues
 from keras_vae.callbacks.tensorboard import SummaryWriter, require_tensorboard
 from keras_vae.distribution import worker_folder
@@ -123,7 +123,8 @@ class LossCurves(keras.callbacks.Callback):
 
     def _keep(self, row):
         row = {name: row[name] for name in self._table.names if row.get(name) is not None}
-        self._rows.append(row)
+        # So that a run that resumes draws the same.
+        self._rows.append(as_read(row))
         with self._guard(f"write {self._table.path}"):
             self._table.add(row)
 

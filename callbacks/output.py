@@ -8,12 +8,16 @@ import warnings
 from pathlib import Path
 
 
-def write_whole(path: str | os.PathLike, content: bytes | str):
+def write_whole(path: str | os.PathLike, content: bytes | str, sync: bool = False):
     """Writes a file under a temporary name, then renames it, so that no reader sees half of it.
+
+    A process that is killed meanwhile leaves the temporary file, `.NAME.….tmp`, which nobody reads.
 
     Args:
         path: The file; its folder is made if need be.
         content: Bytes, or text to write as UTF-8.
+        sync: Bool. Whether to wait until it is on the disk, for files that must outlive the whole
+            machine's going down. Defaults to `False`.
 
     Raises:
         OSError: If it cannot be written. An older file of that name is then as it was.
@@ -22,7 +26,11 @@ def write_whole(path: str | os.PathLike, content: bytes | str):
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     try:
-        temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+        with temporary.open("wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
+            if sync:
+                file.flush()
+                os.fsync(file.fileno())
         os.replace(temporary, path)
     except BaseException:
         with contextlib.suppress(OSError):

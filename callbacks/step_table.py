@@ -128,6 +128,11 @@ def _text(value):
     return str(single if float(single) == value else float(value))
 
 
+def as_read(row: Mapping) -> dict:
+    """A row as the file gives it back: the shortest text of a float32 reads as another double."""
+    return {name: _number(_text(value)) for name, value in row.items()}
+
+
 def checked_names(names: Sequence[str]) -> tuple[str, ...]:
     """The names of what is logged, each once.
 

@@ -2,22 +2,28 @@
 
 A preset is two files: `NAME.keras`, the model, and `NAME.json`, its card, which says what data and
 command made it, what it is worth, and the SHA-256 of the model's file. Loading checks that hash
-first, and runs no code from either file: Keras's `safe_mode` stays on, and only classes that are
-registered are built.
+first, then what the archive holds and how large it says it is, before any of it is unpacked. No
+code from either file runs: Keras's `safe_mode` stays on, and only classes of Keras or registered
+ones are built.
 """
 
 import difflib
 import hashlib
 import importlib.resources
+import io
 import json
+import math
 import os
 import zipfile
+import zlib
 from pathlib import Path
 
+import h5py
 import keras
 
 CARD_FORMAT = 1
 _REQUIRED = {"format": int, "name": str, "description": str, "sha256": str, "versions": dict}
+_PARTS = {"metadata.json", "config.json", "model.weights.h5"}
 _LARGEST_CARD = 2**20
 _LARGEST_MODEL = 2**30
 
@@ -70,6 +76,7 @@ def load(preset: str | os.PathLike) -> keras.Model:
     model_path = card_path.with_suffix(".keras")
     if not model_path.is_file():
         raise ValueError(f"Preset {preset!s} lacks its model: there is no file {model_path}.")
+    _check_size(model_path, model_path.stat().st_size)
     digest = hashlib.sha256(model_path.read_bytes()).hexdigest()
     if digest != contents["sha256"]:
         raise ValueError(
@@ -80,7 +87,7 @@ def load(preset: str | os.PathLike) -> keras.Model:
     _check_archive(model_path)
     try:
         model = keras.saving.load_model(model_path, safe_mode=True)
-    except (ValueError, TypeError, KeyError, OSError) as error:
+    except Exception as error:  # Of whatever type: an altered configuration raises many.
         raise ValueError(
             f"Preset {preset!s} does not load with these versions. Made with: "
             f"{contents['versions']}. Keras says: {error}"
@@ -162,28 +169,56 @@ def _read_card(path):
     try:
         if path.stat().st_size > _LARGEST_CARD:
             raise ValueError(f"it is larger than {_LARGEST_CARD} bytes")
-        contents = json.loads(path.read_text(encoding="utf-8"))
+        contents = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_number)
         if not isinstance(contents, dict):
             raise ValueError("it holds no object")
         for key, kind in _REQUIRED.items():
-            if not isinstance(contents.get(key), kind):
+            if type(contents.get(key)) is not kind:
                 raise ValueError(f"its entry {key!r} is missing or no {kind.__name__}")
+        if contents["name"] != path.stem:
+            raise ValueError(f"it is the card of {contents['name']!r}")
     except (OSError, ValueError, RecursionError) as error:
         raise ValueError(f"The card {path} cannot be read: {error}.") from None
-    if contents["format"] > CARD_FORMAT:
+    if not 1 <= contents["format"] <= CARD_FORMAT:
         raise ValueError(
             f"The card {path} is of format {contents['format']}, this version of keras_vae reads "
-            f"up to {CARD_FORMAT}. Upgrade keras_vae."
+            f"1 to {CARD_FORMAT}. Upgrade keras_vae."
         )
     return contents
 
 
+def _no_number(name):
+    raise ValueError(f"{name} is no JSON")
+
+
 def _check_archive(path):
+    """Refuses what is no model, or unpacks to more than one may have, before it is unpacked."""
     try:
         with zipfile.ZipFile(path) as archive:
-            size = sum(entry.file_size for entry in archive.infolist())
-    except (zipfile.BadZipFile, OSError) as error:
+            names = sorted(archive.namelist())
+            if names != sorted(_PARTS):
+                raise zipfile.BadZipFile(f"it holds {names}, not {sorted(_PARTS)}")
+            _check_size(path, sum(entry.file_size for entry in archive.infolist()))
+            weights = archive.read("model.weights.h5")
+        with h5py.File(io.BytesIO(weights)) as file:
+            _check_size(path, _declared_size(file))
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, KeyError, RuntimeError) as error:
         raise ValueError(f"The file {path} is no Keras model: {error}.") from None
+
+
+def _declared_size(file):
+    """Bytes of all arrays as an HDF5 file declares them, which may be more than it holds."""
+    sizes = []
+
+    def note(name, item):
+        if isinstance(item, h5py.Dataset):
+            sizes.append(math.prod(item.shape or ()) * item.dtype.itemsize)
+
+    file.visititems(note)
+    return sum(sizes)
+
+
+def _check_size(path, size):
     if size > _LARGEST_MODEL:
         raise ValueError(
             f"The file {path} unpacks to {size} bytes, more than the {_LARGEST_MODEL} that a "

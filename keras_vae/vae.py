@@ -407,10 +407,7 @@ class VAE(keras.Model):
             `[n, *event]`, float32.
         """
         self._check_built("sample")
-        if not isinstance(n, numbers.Integral) or n < 1:
-            raise ValueError(
-                f"Invalid value for argument `n`. Expected a positive integer. Received: n={n!r}"
-            )
+        _check_count("n", n)
         seed = random.randrange(2**31) if seed is None else seed
         z = self.prior_distribution().sample(n, seed=tf.constant([seed, 0]))
         return _in_batches(lambda batch: self.decode(batch).mean(), z, batch_size)
@@ -438,6 +435,7 @@ class VAE(keras.Model):
                 convolutions, which XLA slows down there. Defaults to `"auto"`.
             **kwargs: As `keras.Model.compile` takes them.
         """
+        _check_count("steps_per_execution", steps_per_execution)
         if jit_compile == "auto" and steps_per_execution > 1 and not kwargs.get("run_eagerly"):
             jit_compile = not self._is_distributed() and loop_pays(self)
         super().compile(
@@ -583,6 +581,18 @@ class VAE(keras.Model):
         if several_steps and not self._is_distributed() and loop_pays(self):
             self.train_function = compiled_train_function(self, self.train_function)
 
+    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+        # Under a strategy Keras begins to iterate over the data only to build what is not built,
+        # and the data's first epoch, where a resumed run goes on, would be spent on that.
+        metrics = getattr(self, "_compile_metrics", None)
+        if not self.built or not (metrics is None or metrics.built):
+            super()._maybe_symbolic_build(iterator, data_batch)
+            return
+        self._find_terms()
+        if getattr(self, "optimizer", None) is not None and not self.optimizer.built:
+            with self.distribute_strategy.scope():
+                self.optimizer.build(self.trainable_weights)
+
     def make_test_function(self, force: bool = False):
         """Makes the function that a step of `evaluate` calls, after learning what to log."""
         self._find_terms()
@@ -666,6 +676,14 @@ class VAE(keras.Model):
         cached = arguments.get("kwargs", {}).get("_use_cached_eval_dataset")
         if arguments.get("x") is None and not cached:
             raise ValueError(f"`{signature_of.__name__}` needs images. Received: x=None")
+        if isinstance(arguments.get("x"), tuple):
+            raise ValueError(
+                f"`{signature_of.__name__}` takes images as `x`, labels as `y` and weights as "
+                "`sample_weight`. Received: x=a tuple. Pass its parts one by one, or a data set "
+                "of them."
+            )
+        if arguments.get("batch_size") is not None:
+            _check_count("batch_size", arguments["batch_size"])
         for name in ("x", "validation_data"):
             # What `fit` has cached for validation was checked there.
             if arguments.get(name) is not None and not cached:
@@ -781,6 +799,14 @@ def _checked_coefficient(name, value):
             f"Invalid value for `{name}`. Expected a finite number of at least 0. Received: {value}"
         )
     return number
+
+
+def _check_count(argument, value):
+    if not isinstance(value, numbers.Integral) or value < 1:
+        raise ValueError(
+            f"Invalid value for argument `{argument}`. Expected a positive integer. "
+            f"Received: {argument}={value!r}"
+        )
 
 
 def _latent_dim(parameters):

@@ -86,6 +86,22 @@ def test_random_layers_and_other_models_are_restored_too(images, tmp_path):
         np.testing.assert_array_equal(one, other)
 
 
+def test_types_that_numpy_lacks_are_restored(images, tmp_path):
+    flat = images.reshape(20, -1)
+
+    def run(folder, epochs):
+        keras.utils.set_random_seed(0)
+        model = keras.Sequential([keras.Input((16,)), keras.layers.Dense(16, dtype="bfloat16")])
+        model.compile("adam", "mse", jit_compile=False)
+        model.fit(flat, flat, epochs=epochs, shuffle=False, verbose=0, callbacks=[Resume(folder)])
+        return [np.asarray(value, np.float32) for value in model.get_weights()]
+
+    whole = run(tmp_path / "whole", 2)
+    run(tmp_path / "parts", 1)
+    for one, other in zip(whole, run(tmp_path / "parts", 2), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_sigterm_ends_training_after_a_step(make_vae, images, tmp_path):
     before = signal.getsignal(signal.SIGTERM)
 
@@ -101,6 +117,24 @@ def test_sigterm_ends_training_after_a_step(make_vae, images, tmp_path):
     assert steps_taken(train(make_vae, images, tmp_path, epochs=3)) == 3 * STEPS
 
 
+@pytest.mark.parametrize("hook", ["on_train_batch_begin", "on_epoch_end", "on_train_end"])
+def test_sigterm_in_the_last_step_or_after_it_saves_the_epoch(make_vae, images, tmp_path, hook):
+    class Terminate(keras.callbacks.Callback):
+        def fire(self, *_, **__):
+            if steps_taken(self.model) == (5 if hook == "on_train_batch_begin" else 6):
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    setattr(Terminate, hook, Terminate.fire)
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            train(make_vae, images, tmp_path, epochs=2, callbacks=[Terminate()])
+        assert signal.getsignal(signal.SIGTERM) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert Resume(tmp_path).epoch == 2
+
+
 def test_other_settings_are_refused(make_vae, images, tmp_path):
     train(make_vae, images, tmp_path, epochs=1, settings={"beta": 1.0})
     with pytest.raises(ValueError, match=r"beta: 1.0 then, 2.0 now"):
@@ -108,7 +142,10 @@ def test_other_settings_are_refused(make_vae, images, tmp_path):
     assert Resume(tmp_path, {"beta": 1.0}).epoch == 1
 
 
-@pytest.mark.parametrize("damage", ["truncated", "altered", "gone", "no JSON", "foreign JSON"])
+@pytest.mark.parametrize(
+    "damage",
+    ["truncated", "altered", "gone", "no JSON", "foreign JSON", "deep JSON", "other number"],
+)
 def test_a_damaged_state_is_refused(make_vae, images, tmp_path, damage):
     train(make_vae, images, tmp_path, epochs=1)
     (state,) = (tmp_path / "resume").glob("*.npz")
@@ -122,6 +159,10 @@ def test_a_damaged_state_is_refused(make_vae, images, tmp_path, damage):
         state.unlink()
     elif damage == "no JSON":
         card.write_text("{")
+    elif damage == "deep JSON":
+        card.write_text("[" * 100_000)
+    elif damage == "other number":
+        card.write_text(card.read_text().replace('"epoch": 1', '"epoch": 2'))
     else:
         card.write_text(json.dumps(["something"]))
     with pytest.raises(ValueError, match=r"is damaged\. Remove that folder to begin anew"):
@@ -163,12 +204,53 @@ sys.stdin.read()
 
 def test_a_state_half_written_leaves_the_one_before(make_vae, images, tmp_path, monkeypatch):
     train(make_vae, images, tmp_path, epochs=1)
+    replace = os.replace
 
-    def die(*args):
-        raise OSError("disk full")
+    def fail(source, target):
+        if "state.json" in str(target):
+            raise OSError("disk full")
+        replace(source, target)
 
-    monkeypatch.setattr(os, "replace", die)
-    with pytest.raises(OSError, match="disk full"):
-        train(make_vae, images, tmp_path, epochs=2)
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.warns(UserWarning, match="Resume could not save the state.*disk full") as warned:
+        train(make_vae, images, tmp_path, epochs=3)
+    assert len(warned) == 1
     monkeypatch.undo()
+    assert sorted(os.listdir(tmp_path / "resume")) == ["lock", "state.json", "step_00000003.npz"]
     assert Resume(tmp_path).epoch == 1
+
+
+def test_what_a_killed_save_left_is_removed(make_vae, images, tmp_path):
+    train(make_vae, images, tmp_path, epochs=1)
+    (tmp_path / "resume/.step_00000006.npz.0123.tmp").write_bytes(b"half")
+    train(make_vae, images, tmp_path, epochs=2)
+    assert sorted(os.listdir(tmp_path / "resume")) == ["lock", "state.json", "step_00000006.npz"]
+
+
+def test_a_state_that_another_run_has_replaced_meanwhile_is_not_gone_on_from(
+    make_vae, images, tmp_path
+):
+    early = Resume(tmp_path)
+    train(make_vae, images, tmp_path, epochs=1)
+    with pytest.raises(BlockingIOError, match=r"since this one looked there\. Start again"):
+        make_vae().fit(images, epochs=1, verbose=0, callbacks=[early])
+
+
+def test_a_file_system_without_locks_is_no_hindrance(make_vae, images, tmp_path, monkeypatch):
+    from keras_vae.callbacks import resume
+
+    def fail(*_):
+        raise OSError("no locks available")
+
+    monkeypatch.setattr(resume.fcntl, "flock", fail)
+    train(make_vae, images, tmp_path, epochs=1)
+    assert Resume(tmp_path).epoch == 1
+
+
+def test_the_state_is_on_the_disk_before_it_counts(make_vae, images, tmp_path, monkeypatch):
+    done = []
+    sync, replace = os.fsync, os.replace
+    monkeypatch.setattr(os, "fsync", lambda file: (done.append("sync"), sync(file)))
+    monkeypatch.setattr(os, "replace", lambda *paths: (done.append("replace"), replace(*paths)))
+    make_vae().fit(images, epochs=1, verbose=0, callbacks=[Resume(tmp_path)])
+    assert done == ["sync", "replace", "sync", "replace"]
