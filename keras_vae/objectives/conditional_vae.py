@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_vae import data_checks
 from keras_vae.vae import VAE
 
 
@@ -84,8 +85,9 @@ class ConditionalVAE(VAE):
     def encode(self, x):
         """q(z|x, y) for images, or pairs of images and conditions."""
         with self._pair(x) as x:
-            x = tf.cast(x, tf.float32)
-            return super().encode(x + self.condition_image(self._conditions(tf.shape(x)[0])))
+            x = data_checks.floating(x)
+            added = self.condition_image(self._conditions(tf.shape(x)[0]))
+            return super().encode(x + tf.cast(added, tf.float32))
 
     def decode(self, z):
         """p(x|z, y) for codes, or pairs of codes and conditions."""

@@ -49,10 +49,11 @@ class FactorVAE(VAE):
         if self.built:
             return
         super().build(input_shape)
-        hidden = [keras.layers.Dense(size, "leaky_relu") for size in self.discriminator_sizes]
+        # In float32, because its optimizer does not scale losses as half precision needs.
+        units = [(size, "leaky_relu") for size in self.discriminator_sizes] + [(1, None)]
+        layers = [keras.layers.Dense(*unit, dtype="float32") for unit in units]
         self.discriminator = keras.Sequential(
-            [keras.layers.Input((self.latent_dim,)), *hidden, keras.layers.Dense(1)],
-            name="discriminator",
+            [keras.layers.Input((self.latent_dim,)), *layers], name="discriminator"
         )
         # The VAE's optimizer is to leave it alone.
         self.discriminator.trainable = False
@@ -72,7 +73,7 @@ class FactorVAE(VAE):
 
     def log_density_ratio(self, z) -> tf.Tensor:
         """The estimate of log q(z) - sum_j log q(z_j), nats, `[batch]`."""
-        return tf.cast(self.discriminator(z)[:, 0], tf.float32)
+        return self.discriminator(z)[:, 0]
 
     def discriminator_loss(self, z, training: bool) -> tf.Tensor:
         """Cross-entropy of telling codes from shuffled ones, nats a code, `[batch]`."""

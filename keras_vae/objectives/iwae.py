@@ -45,6 +45,11 @@ class IWAE(VAE):
                 "Expected `num_samples` of at least 1 and `gradient` one of "
                 f"{list(GRADIENTS)}. Received: num_samples={num_samples}, gradient={gradient!r}"
             )
+        if self.reduction != "sum":
+            raise ValueError(
+                "A bound on log p(x) is a sum over pixels and latents: pass reduction='sum'. "
+                f"Received: reduction={self.reduction!r}"
+            )
         self.num_samples, self.gradient = int(num_samples), gradient
 
     def objective(self, x, training):

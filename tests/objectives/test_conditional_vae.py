@@ -227,6 +227,13 @@ def test_a_class_out_of_range_in_a_data_set_stops_the_step_that_meets_it(make_cv
     assert vae.optimizer.iterations == 1
 
 
+def test_integer_images_are_refused_as_everywhere(make_cvae, images):
+    vae = make_cvae()
+    for pixels in (np.uint8(255 * images), (np.uint8(255 * images), LABELS)):
+        with pytest.raises(ValueError, match=r"must be floating point.*Received: dtype uint8"):
+            vae.embed(pixels)
+
+
 def test_a_decoder_without_room_for_the_condition_is_refused():
     encoder = keras_vae.networks.mlp_encoder((4, 4, 1), 2, [5])
     decoder = keras_vae.networks.mlp_decoder((4, 4, 1), 2, [5])
