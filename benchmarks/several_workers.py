@@ -103,8 +103,8 @@ def load(folder):
     images = np.random.default_rng(0).random((4, 28, 28, 1), dtype=np.float32)
     model = keras.saving.load_model(folder / "model.keras")
     assert isinstance(model, keras_vae.VAE)
-    served = tf.saved_model.load(folder / "saved_model").reconstruct(images)
-    difference = np.abs(served - model.reconstruct(images)).max()
+    served = tf.saved_model.load(folder / "saved_model")
+    difference = np.abs(served.reconstruct(images) - model.reconstruct(images)).max()
     print(f"the chief's SavedModel and .keras load; they differ by {difference:.1e}", flush=True)
 
 
