@@ -178,8 +178,11 @@ class Resume(keras.callbacks.Callback):
     def _variables(self):
         """Everything that a step changes, in a fixed order."""
         variables = {}
-        metrics = [variable for metric in self.model.metrics for variable in metric.variables]
-        for variable in [*self.model.variables, *self.model.optimizer.variables, *metrics]:
+        # An adversary, for example, has an optimizer of its own.
+        parts = vars(self.model).values()
+        optimizers = [part for part in parts if isinstance(part, keras.optimizers.Optimizer)]
+        states = [part.variables for part in (*optimizers, *self.model.metrics)]
+        for variable in [*self.model.variables, *(v for state in states for v in state)]:
             variables.setdefault(id(variable), variable)
         return list(variables.values())
 

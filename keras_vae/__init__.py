@@ -14,8 +14,8 @@ if _keras.backend.backend() != "tensorflow":
         f"Received: backend {_keras.backend.backend()!r}"
     )
 
-from keras_vae import datasets, distributions, evaluation, networks, presets
+from keras_vae import datasets, distributions, evaluation, networks, objectives, presets
 from keras_vae.vae import VAE
 
 __version__ = "0.1.0"
-__all__ = ["VAE", "datasets", "distributions", "evaluation", "networks", "presets"]
+__all__ = ["VAE", "datasets", "distributions", "evaluation", "networks", "objectives", "presets"]

@@ -48,6 +48,6 @@ def _stratified_log_weights(batch_size, dataset_size):
     own = tf.eye(batch_size)
     # One image stands for those outside the batch: the next one, in a circle.
     next_one = tf.roll(own, shift=1, axis=1)
-    rest = (dataset_size - others) / (dataset_size * others)
+    rest = tf.maximum(dataset_size - others, 0.0) / (dataset_size * others)
     weights = tf.where(own > 0, 1 / dataset_size, tf.where(next_one > 0, rest, 1 / others))
     return tf.math.log(weights)

@@ -33,7 +33,7 @@ class IWAE(VAE):
         **kwargs: As `VAE` takes them; `beta` weights log q(z|x) - log p(z) inside the sum.
 
     Raises:
-        ValueError: If an argument is invalid.
+        ValueError: If an argument is invalid, or `reduction` is not `"sum"`.
     """
 
     def __init__(
@@ -66,15 +66,11 @@ class IWAE(VAE):
         distortion = -likelihood.log_prob(tf.reshape(repeated, [-1, *self.event_shape]))
         distortion = tf.reshape(distortion, [self.num_samples, -1])
         rate = posterior.log_prob(z) - self.prior_distribution().log_prob(z)
-        # In the mean form a divergence is divided by the latents, but the bound by the pixels.
-        mean = self.reduction == "mean"
-        ratio = math.prod(self.event_shape) / self.latent_dim if mean else 1.0
-        beta = self.beta * ratio
-        log_weights = -distortion - beta * rate
+        log_weights = -distortion - self.beta * rate
         weights.append(tf.stop_gradient(tf.nn.softmax(log_weights, axis=0)))
         bound = tf.reduce_logsumexp(log_weights, axis=0) - math.log(self.num_samples)
         reconstruction, kl = tf.reduce_mean(distortion, axis=0), tf.reduce_mean(rate, axis=0)
-        gain = (-bound - reconstruction - beta * kl) / ratio
+        gain = -bound - reconstruction - self.beta * kl
         images = tf.reshape(likelihood.mean(), [self.num_samples, -1, *self.event_shape])
         return images[0], {
             "reconstruction": reconstruction,

@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 import keras_vae
+from keras_vae.callbacks import Resume
 from keras_vae.objectives import FactorVAE
 
 
@@ -130,7 +131,7 @@ def test_the_discriminators_optimizer_is_saved(make_vae, images, tmp_path):
 def test_a_resumed_run_goes_on_with_the_discriminators_optimizer(make_vae, images, tmp_path):
     def run(folder, epochs):
         vae = make_vae(FactorVAE, discriminator_sizes=(8,), eager=True)
-        resume = keras_vae.callbacks.Resume(tmp_path / folder)
+        resume = Resume(tmp_path / folder)
         vae.fit(images, batch_size=10, shuffle=False, epochs=epochs, verbose=0, callbacks=[resume])
         return values_of([*vae.trainable_weights, *vae.discriminator_optimizer.variables])
 

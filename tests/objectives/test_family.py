@@ -91,10 +91,17 @@ def test_a_member_is_one_short_file():
 @each_member
 def test_the_loss_is_the_sum_of_its_parts_and_falls(images, name):
     vae = make(name, eager=False)
+    before = vae.evaluate(images, LABELS, verbose=0, return_dict=True)["loss"]
     many, labels = np.tile(images, (12, 1, 1, 1)), np.tile(LABELS, 12)
-    # Batches of 16 leave a ragged last one of four images of 20.
+    # Batches of 16 leave a ragged last one of four of the 20 images for validation.
     history = vae.fit(
-        many, labels, validation_data=(images, LABELS), batch_size=16, epochs=3, verbose=0
+        many,
+        labels,
+        validation_data=(images, LABELS),
+        batch_size=16,
+        epochs=3,
+        shuffle=False,
+        verbose=0,
     ).history
     weights = {
         key: getattr(vae, weight) if weight else 1.0 for key, weight in MEMBERS[name][1].items()
@@ -107,9 +114,10 @@ def test_the_loss_is_the_sum_of_its_parts_and_falls(images, name):
             assert logs[prefix + "loss"] == pytest.approx(total, rel=1e-5)
             assert logs[prefix + "beta"] == pytest.approx(float(vae.beta), rel=1e-5)
     # The same noise at every evaluation.
-    assert history["val_loss"][-1] < history["val_loss"][0] - 0.05
+    assert history["val_loss"][-1] < before - 0.1
 
 
+@pytest.mark.slow
 def test_a_fresh_process_continues_every_member_as_if_unbroken(images, tmp_path, run_python):
     np.save(tmp_path / "images.npy", images)
     expected = {}
