@@ -14,6 +14,7 @@ from keras_vae.callbacks.loss_curves import LossCurves
 from keras_vae.callbacks.prior_samples import PriorSamples
 from keras_vae.callbacks.reconstruction_grid import ReconstructionGrid
 from keras_vae.callbacks.resume import Resume
+from keras_vae.callbacks.stop_on_non_finite import StopOnNonFinite
 from keras_vae.callbacks.value_schedule import ValueSchedule
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "PriorSamples",
     "ReconstructionGrid",
     "Resume",
+    "StopOnNonFinite",
     "ValueSchedule",
     "animate",
 ]

@@ -27,7 +27,7 @@ def floating(x, event_shape: tuple[int, ...] | None = None) -> tf.Tensor:
     """
     try:
         x = tf.convert_to_tensor(x)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, tf.errors.InvalidArgumentError):
         raise ValueError(
             "Images must be one array [batch, *event], all of the same shape. "
             f"Received: {_kind(x)}. Stack them, for example by `np.stack`."
