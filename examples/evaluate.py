@@ -55,7 +55,7 @@ def measure(
         progress: Whether to show progress bars.
 
     Returns:
-        `{name: figure}`.
+        `{name: figure}`. Without a KL for each latent where posterior or prior does not factorise.
     """
     load = {"batch_size": 1000, "binarize": binarize, "seed": seed, "shuffle": False}
     images = keras_vae.datasets.load(dataset, split, **load)
@@ -66,7 +66,8 @@ def measure(
         )
     statistics = evaluation.latent_statistics(model, images, progress=progress)
     figures["active_units"] = statistics["active_units"]
-    figures["kl_per_dimension"] = [round(kl, 4) for kl in statistics["kl_per_dimension"]]
+    if statistics["kl_per_dimension"] is not None:
+        figures["kl_per_dimension"] = [round(kl, 4) for kl in statistics["kl_per_dimension"]]
     figures |= evaluation.reconstruction_error(model, images, progress=progress)
     try:
         train, test = keras_vae.datasets.load(dataset, ("train", split), with_labels=True, **load)

@@ -80,16 +80,23 @@ def section(card: dict) -> str:
 
 
 def picture(vae: keras_vae.VAE, card: dict):
-    """Samples of the prior, and one row for each of the latents that are used most."""
+    """Samples of the prior, and one row for each of the latents that are used most.
+
+    A row goes from 2.5 standard deviations of the prior below its mean to as many above. Without a
+    KL for each latent the rows are in the order of the latents.
+    """
     samples = vae.sample(2 * COLUMNS, seed=0).numpy()
     rows = [*samples.reshape(2, COLUMNS, *vae.event_shape)]
     labels = ["samples", ""]
-    kl = card["figures"]["kl_per_dimension"]
-    for latent in np.argsort(kl)[::-1][:10]:
-        codes = np.zeros((COLUMNS, vae.latent_dim), np.float32)
-        codes[:, latent] = np.linspace(-2.5, 2.5, COLUMNS)
+    kl = card["figures"].get("kl_per_dimension")
+    order = range(vae.latent_dim) if kl is None else np.argsort(kl)[::-1]
+    prior = vae.prior_distribution()
+    centre, deviation = prior.mean().numpy(), prior.stddev().numpy()
+    for latent in order[:10]:
+        codes = np.tile(centre, (COLUMNS, 1))
+        codes[:, latent] += deviation[latent] * np.linspace(-2.5, 2.5, COLUMNS)
         rows.append(vae.decode(codes).mean().numpy())
-        labels.append(f"z{latent}  KL {kl[latent]:.2f}")
+        labels.append(f"z{latent}" + ("" if kl is None else f"  KL {kl[latent]:.2f}"))
     return visualize.image_grid(np.stack(rows), labels, scale=1)
 
 

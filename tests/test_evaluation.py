@@ -200,6 +200,22 @@ def test_active_units_are_those_whose_means_vary():
     )
 
 
+@pytest.mark.parametrize(
+    "arguments", [{"prior": "gaussian_mixture"}, {"posterior": "coupling_flow"}]
+)
+def test_latents_have_no_kl_of_their_own_unless_posterior_and_prior_factorise(
+    make_vae, images, arguments
+):
+    vae = make_vae(**arguments)
+
+    found = evaluation.latent_statistics(vae, images, progress=False)
+
+    assert found["kl_per_dimension"] is None
+    means = vae.embed(images).numpy()
+    np.testing.assert_allclose(found["variance_of_means"], means.var(axis=0), rtol=1e-4)
+    assert found["num_images"] == 20
+
+
 def test_the_reconstruction_error_is_the_mean_squared_error():
     exact = LinearGaussian()
     x = exact.draw(100)

@@ -232,7 +232,7 @@ def test_a_shipped_preset_decodes_what_it_did_when_it_was_made(name):
 def test_a_shipped_preset_goes_on_training_and_round_trips(name, tmp_path):
     vae = keras_vae.VAE.from_preset(name)
     x = vae.sample(32, seed=0).numpy()
-    clone = keras_vae.VAE.from_config(vae.get_config())
+    clone = type(vae).from_config(vae.get_config())
     clone.set_weights(vae.get_weights())
     np.testing.assert_allclose(clone.reconstruct(x), vae.reconstruct(x), atol=1e-6)
     history = vae.fit(x, epochs=1, verbose=0).history

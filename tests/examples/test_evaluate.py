@@ -131,6 +131,14 @@ def test_no_samples_and_no_labels_leave_out_what_needs_them(example, loaded, mak
     assert not {"log_likelihood", "nll", "num_samples", "probe_accuracy"} & figures.keys()
 
 
+def test_a_kl_for_each_latent_is_left_out_where_there_is_none(example, loaded, make_vae):
+    figures = example.measure(
+        make_vae(prior="gaussian_mixture"), "unlabelled", num_samples=2, progress=False
+    )
+    assert {"elbo", "log_likelihood", "active_units"} <= figures.keys()
+    assert "kl_per_dimension" not in figures
+
+
 def test_a_keras_file_is_measured_on_the_data_set_that_is_named(
     example, loaded, make_vae, tmp_path, monkeypatch, capsys
 ):

@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 
 import keras_vae
-from keras_vae import networks, presets
+from keras_vae import networks, objectives, presets
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 BYTES = np.random.default_rng(0).integers(0, 256, (60, 28, 28, 1), dtype=np.uint8)
@@ -170,6 +170,27 @@ def test_the_model_is_safe_before_it_is_measured(
     np.testing.assert_allclose(again["means"], card["pinned"]["means"], atol=1e-5)
 
 
+def test_a_recipe_may_name_another_member_of_the_family(example, loaded, recipe, trained, tmp_path):
+    recipe(**{"class": objectives.BetaTCVAE, "model": {"beta": 6.0, "gamma": 0.5}})
+    example.train("tiny", tmp_path)
+    ((vae, _),) = trained
+    assert type(vae) is objectives.BetaTCVAE and float(vae.gamma) == 0.5
+    card = json.loads((tmp_path / "tiny.json").read_text())
+    assert card["class"] == "keras_vae>BetaTCVAE"
+    assert card["training"]["arguments"] == {"beta": 6.0, "gamma": 0.5}
+    assert card["training"]["beta"] == 6.0
+
+
+def test_pseudo_inputs_start_at_training_images(example, loaded, recipe, trained, tmp_path):
+    recipe(**{"class": objectives.VampPriorVAE, "model": {"num_pseudo_inputs": 5}, "epochs": 1})
+    example.train("tiny", tmp_path)
+    ((vae, _),) = trained
+    first = BYTES[:5] / np.float32(255)
+    # A few steps of Adam move no pixel further.
+    np.testing.assert_allclose(vae.pseudo_inputs, first, atol=0.01)
+    assert not np.array_equal(vae.pseudo_inputs, first)
+
+
 def test_the_seed_repeats_a_model(example, loaded, recipe, trained, tmp_path):
     recipe()
     for folder, seed in (("first", 0), ("again", 0), ("other", 1)):
@@ -208,8 +229,14 @@ def test_a_command_line_without_known_names_lists_them(example, monkeypatch, cap
 @pytest.mark.parametrize("name", presets.names())
 def test_a_shipped_model_is_what_its_recipe_makes(example, name):
     recipe, card = example.RECIPES[name], presets.card(name)
-    vae = keras_vae.VAE(*recipe["networks"](), **recipe.get("model", {}))
-    shipped = keras_vae.VAE.from_preset(name)
+    vae, shipped = example.make(recipe), keras_vae.VAE.from_preset(name)
+    assert type(shipped) is type(vae)
+    # Parts have names that count up.
+    made, loaded = (
+        {key: value for key, value in model.get_config().items() if not isinstance(value, dict)}
+        for model in (vae, shipped)
+    )
+    assert {**made, "name": shipped.name} == loaded
     for network in ("encoder", "decoder"):
         made, loaded = (
             [

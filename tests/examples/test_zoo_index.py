@@ -148,6 +148,26 @@ def test_the_picture_has_samples_above_and_the_most_used_latent_next(
     np.testing.assert_allclose(images[2, [0, -1]], ends, atol=1e-6)
 
 
+def test_latents_without_a_kl_of_their_own_are_drawn_in_order_over_the_breadth_of_the_prior(
+    example, make_vae, monkeypatch
+):
+    drawn = []
+    monkeypatch.setattr(
+        visualize, "image_grid", lambda images, labels, **_: drawn.append((images, labels))
+    )
+    vae = make_vae(prior="gaussian_mixture")
+    figures = {name: value for name, value in DETAILS["figures"].items() if "kl_per" not in name}
+    example.picture(vae, {**DETAILS, "figures": figures})
+    ((images, labels),) = drawn
+    assert labels == ["samples", "", "z0", "z1"]
+    # Ten equal Gaussians, whose means vary and whose scale is that of the start.
+    means, scale = vae.prior.loc.numpy(), np.log1p(np.exp(0.54)) + vae.prior.minimum_scale
+    deviation = np.sqrt(scale**2 + means.var(axis=0))
+    steps = np.array([[0, -2.5], [0, 2.5]], np.float32)
+    ends = vae.decode((means.mean(axis=0) + steps * deviation).astype(np.float32)).mean()
+    np.testing.assert_allclose(images[3, [0, -1]], ends, atol=1e-5)
+
+
 @pytest.mark.parametrize("name", presets.names())
 def test_the_index_here_has_the_figures_of_each_card(name):
     card = presets.card(name)
@@ -160,7 +180,7 @@ def test_the_index_here_has_the_figures_of_each_card(name):
         assert float(value) == pytest.approx(figures[figure], abs=0.0051)
         assert float(error) == pytest.approx(figures[f"{figure}_standard_error"], abs=0.0051)
     assert cells[3].endswith(f"({figures['num_samples']})")
-    assert cells[4] == f"{figures['active_units']} of {len(figures['kl_per_dimension'])}"
+    assert cells[4] == f"{figures['active_units']} of {card['training']['latent_dim']}"
     accuracy = float(cells[5].rstrip("%"))
     assert accuracy == pytest.approx(100 * figures["probe_accuracy"], abs=0.051)
     with Image.open(presets.folder() / "images" / f"{name}.png") as picture:
