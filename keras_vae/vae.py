@@ -139,7 +139,8 @@ class VAE(keras.Model):
                 "Invalid value for argument `seed`. Expected an integer from 0 to 2**31 - 1. "
                 f"Received: seed={seed!r}"
             )
-        if kl_balance is not None and not 0 < kl_balance < 1:
+        is_share = isinstance(kl_balance, numbers.Real) and 0 < kl_balance < 1
+        if kl_balance is not None and not is_share:
             raise ValueError(
                 "Invalid value for argument `kl_balance`. Expected a number between 0 and 1, or "
                 f"None. Received: kl_balance={kl_balance}"
@@ -407,7 +408,7 @@ class VAE(keras.Model):
             `[n, *event]`, float32.
         """
         self._check_built("sample")
-        _check_count("n", n)
+        check_count("n", n)
         seed = random.randrange(2**31) if seed is None else seed
         z = self.prior_distribution().sample(n, seed=tf.constant([seed, 0]))
         return _in_batches(lambda batch: self.decode(batch).mean(), z, batch_size)
@@ -435,7 +436,7 @@ class VAE(keras.Model):
                 convolutions, which XLA slows down there. Defaults to `"auto"`.
             **kwargs: As `keras.Model.compile` takes them.
         """
-        _check_count("steps_per_execution", steps_per_execution)
+        check_count("steps_per_execution", steps_per_execution)
         if jit_compile == "auto" and steps_per_execution > 1 and not kwargs.get("run_eagerly"):
             jit_compile = not self._is_distributed() and loop_pays(self)
         super().compile(
@@ -683,7 +684,7 @@ class VAE(keras.Model):
                 "of them."
             )
         if arguments.get("batch_size") is not None:
-            _check_count("batch_size", arguments["batch_size"])
+            check_count("batch_size", arguments["batch_size"])
         for name in ("x", "validation_data"):
             # What `fit` has cached for validation was checked there.
             if arguments.get(name) is not None and not cached:
@@ -801,7 +802,8 @@ def _checked_coefficient(name, value):
     return number
 
 
-def _check_count(argument, value):
+def check_count(argument: str, value):
+    """Raises a `ValueError` unless an argument is a positive integer."""
     if not isinstance(value, numbers.Integral) or value < 1:
         raise ValueError(
             f"Invalid value for argument `{argument}`. Expected a positive integer. "

@@ -3,6 +3,9 @@
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # There is a process a core already.
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 
 import subprocess
 import sys

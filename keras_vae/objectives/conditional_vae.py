@@ -8,12 +8,12 @@ import numpy as np
 import tensorflow as tf
 
 from keras_vae import data_checks
-from keras_vae.vae import VAE
+from keras_vae.vae import VAE, check_count
 
 
 @keras.saving.register_keras_serializable(package="keras_vae")
 class ConditionalVAE(VAE):
-    """-log p(x|z, y) + beta * KL(q(z|x, y) || p(z)), in nats: trained on pairs, `fit((x, y))`.
+    """-log p(x|z, y) + beta * KL(q(z|x, y) || p(z)), in nats: trained on pairs, `fit(x, y)`.
 
     A condition y is a class number, an integer, or a vector of `condition_dim` numbers. It is
     appended to the code, so the decoder takes `latent_dim + condition_dim` numbers, and enters the
@@ -45,11 +45,7 @@ class ConditionalVAE(VAE):
     """
 
     def __init__(self, encoder, decoder, condition_dim: int, **kwargs):
-        if condition_dim < 1:
-            raise ValueError(
-                "Invalid value for argument `condition_dim`. Expected a positive integer. "
-                f"Received: condition_dim={condition_dim}"
-            )
+        check_count("condition_dim", condition_dim)
         self.condition_dim = int(condition_dim)
         self._given = None
         super().__init__(encoder, decoder, **kwargs)

@@ -1,6 +1,7 @@
 """A VAE with a tighter bound, by importance weighting."""
 
 import math
+import numbers
 
 import keras
 import tensorflow as tf
@@ -40,7 +41,8 @@ class IWAE(VAE):
         self, encoder, decoder, num_samples: int = 5, gradient: str = GRADIENTS[0], **kwargs
     ):
         super().__init__(encoder, decoder, **kwargs)
-        if num_samples < 1 or gradient not in GRADIENTS:
+        is_count = isinstance(num_samples, numbers.Integral) and num_samples >= 1
+        if not is_count or gradient not in GRADIENTS:
             raise ValueError(
                 "Expected `num_samples` of at least 1 and `gradient` one of "
                 f"{list(GRADIENTS)}. Received: num_samples={num_samples}, gradient={gradient!r}"

@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 
 from keras_vae.distributions import mixture
-from keras_vae.vae import VAE
+from keras_vae.vae import VAE, check_count
 
 
 @keras.saving.register_keras_serializable(package="keras_vae")
@@ -27,11 +27,7 @@ class VampPriorVAE(VAE):
     """
 
     def __init__(self, encoder, decoder, num_pseudo_inputs: int = 500, **kwargs):
-        if num_pseudo_inputs < 1:
-            raise ValueError(
-                "Invalid value for argument `num_pseudo_inputs`. Expected a positive integer. "
-                f"Received: num_pseudo_inputs={num_pseudo_inputs}"
-            )
+        check_count("num_pseudo_inputs", num_pseudo_inputs)
         self.num_pseudo_inputs = int(num_pseudo_inputs)
         super().__init__(encoder, decoder, **kwargs)
 
