@@ -72,9 +72,12 @@ class FullCovarianceNormal(Posterior):
             tf.cast(parameters[name], tf.float32) for name in ("loc", "scale", "off_diagonal")
         )
         latents = loc.shape[-1]
-        rows = [below[:, start : start + row] for row, start in _triangle(latents)]
-        lower = tf.stack([tf.pad(row, [[0, 0], [0, latents - row.shape[-1]]]) for row in rows], 1)
-        return tfd.MultivariateNormalTriL(loc, tf.linalg.set_diag(lower, scale))
+        # Row by row: XLA cannot compile the gradient of `set_diag` over batches of dynamic size.
+        rows = []
+        for row, start in _triangle(latents):
+            entries = [below[:, start : start + row], scale[:, row : row + 1]]
+            rows.append(tf.pad(tf.concat(entries, 1), [[0, 0], [0, latents - row - 1]]))
+        return tfd.MultivariateNormalTriL(loc, tf.stack(rows, axis=1))
 
 
 @keras.saving.register_keras_serializable(package=_package)

@@ -242,3 +242,17 @@ def test_the_diagonal_normal_is_the_encoders():
     found = distributions.DiagonalNormal().distribution({"loc": LOC, "scale": SCALE})
     expected = tfd.MultivariateNormalDiag(LOC, SCALE).log_prob(NOISE)
     np.testing.assert_allclose(found.log_prob(NOISE), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("posterior", ["full_covariance_normal", "coupling_flow"])
+def test_it_trains_in_a_compiled_loop(posterior):
+    images = np.random.default_rng(0).random((20, 4, 4, 1), dtype=np.float32)
+    encoder = keras_vae.networks.mlp_encoder(
+        (4, 4, 1), 3, [5], full_covariance=posterior == "full_covariance_normal"
+    )
+    decoder = keras_vae.networks.mlp_decoder((4, 4, 1), 3, [5])
+    vae = keras_vae.VAE(encoder, decoder, posterior=posterior, seed=0)
+    vae.compile(keras.optimizers.Adam(1e-2), steps_per_execution=4)
+    batches = keras_vae.datasets.from_arrays(images, batch_size=8)
+    losses = vae.fit(batches, epochs=4, verbose=0).history["loss"]
+    assert losses[-1] < losses[0]
