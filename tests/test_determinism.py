@@ -76,7 +76,9 @@ def test_with_and_without_callbacks(images, tmp_path, name):
 @pytest.mark.parametrize("name", NAMES)
 def test_another_seed_gives_other_weights(images, name):
     one, other = (train(images, name, seed=seed, run_eagerly=True) for seed in (3, 4))
-    assert any(not np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+    differ = any(not np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+    # It draws nothing.
+    assert differ == (name != "Autoencoder")
 
 
 @pytest.mark.parametrize("steps_per_execution", [1, 4])
