@@ -52,7 +52,7 @@ from PIL import Image
 
 import keras_vae
 from keras_vae.callbacks import BetaSchedule, ELBOLogger, LossCurves, ReconstructionGrid, Resume
-from keras_vae.callbacks.output import write_whole
+from keras_vae.files import write_whole
 
 EPOCHS, STEPS, BATCH = 24, 12, 16
 PHASES = ("start-up", "steps", "drawing", "saving", "finishing")

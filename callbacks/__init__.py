@@ -3,10 +3,10 @@
 They import no model: they ask the one they are given for what they need (see `model_functions`).
 """
 
-from keras_vae.callbacks.animate import animate
 from keras_vae.callbacks.beta_schedule import BetaSchedule
 from keras_vae.callbacks.capacity_schedule import CapacitySchedule
 from keras_vae.callbacks.elbo_logger import ELBOLogger
+from keras_vae.callbacks.helpers.animate import animate
 from keras_vae.callbacks.latent_map import LatentMap
 from keras_vae.callbacks.latent_statistics import LatentStatistics
 from keras_vae.callbacks.latent_traversal import LatentTraversal

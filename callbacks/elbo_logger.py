@@ -6,13 +6,14 @@ from collections.abc import Sequence
 
 import keras
 
-from keras_vae.callbacks.frequency import POWER_OF_TWO, Frequency
-from keras_vae.callbacks.output import Guard, check_writable
-from keras_vae.callbacks.step_counter import StepCounter
-from keras_vae.callbacks.step_table import StepTable, checked_names
-from keras_vae.callbacks.step_values import StepValues
-from keras_vae.callbacks.tensorboard import SummaryWriter, require_tensorboard
-from keras_vae.distribution import number, worker_folder
+from keras_vae.callbacks.helpers.frequency import POWER_OF_TWO, Frequency
+from keras_vae.callbacks.helpers.guard import Guard
+from keras_vae.callbacks.helpers.step_counter import StepCounter
+from keras_vae.callbacks.helpers.step_table import StepTable, checked_names
+from keras_vae.callbacks.helpers.step_values import StepValues
+from keras_vae.callbacks.helpers.tensorboard import SummaryWriter, require_tensorboard
+from keras_vae.files import check_writable
+from keras_vae.workers import scalar_value, worker_folder
 
 NAMES = ("loss", "reconstruction_loss", "kl_loss", "elbo", "beta", "learning_rate")
 
@@ -150,7 +151,7 @@ class ELBOLogger(keras.callbacks.Callback):
         """The learning rate and beta that a step used, for models that do not log them."""
         settings = {"learning_rate": _learning_rate(self.model, step)}
         beta = getattr(self.model, "beta", None)
-        settings["beta"] = number(beta) if getattr(beta, "shape", None) == () else None
+        settings["beta"] = scalar_value(beta) if getattr(beta, "shape", None) == () else None
         return {name: value for name, value in settings.items() if value is not None}
 
     def _print(self, row):
@@ -182,7 +183,7 @@ def _learning_rate(model, step):
         # The optimizer counts on after a step, and would give the next one's.
         return float(schedule(step - 1))
     rate = getattr(optimizer, "learning_rate", None)
-    return None if rate is None else number(rate)
+    return None if rate is None else scalar_value(rate)
 
 
 def _title(name):

@@ -5,10 +5,10 @@ import os
 import numpy as np
 from PIL import Image
 
-from keras_vae import visualize
-from keras_vae.callbacks.frequency import EPOCH
-from keras_vae.callbacks.model_functions import ModelFunctions
-from keras_vae.callbacks.picture_callback import PictureCallback, checked_images
+from keras_vae import drawing
+from keras_vae.callbacks.helpers.frequency import EPOCH
+from keras_vae.callbacks.helpers.model_functions import ModelFunctions
+from keras_vae.callbacks.helpers.picture_callback import PictureCallback, checked_images
 
 _MOST_LABELS = 20
 _LIMIT = 4.0
@@ -41,7 +41,7 @@ class LatentMap(PictureCallback):
             `ELBOLogger` takes it. Defaults to `"epoch"`.
         tensorboard: Bool. Whether pictures also go to TensorBoard. Defaults to `False`.
         encode: Function from images to their codes, for a model that does not tell how. Defaults
-            to `None`: see `keras_vae.callbacks.model_functions`.
+            to `None`: see `keras_vae.callbacks.helpers.model_functions`.
 
     Raises:
         ValueError: If an argument is invalid, or at the start of training if the images do not fit
@@ -90,14 +90,14 @@ class LatentMap(PictureCallback):
         while np.isfinite(farthest) and farthest > self._limit:
             self._limit *= 2
         beyond = np.count_nonzero(~(distance <= self._limit))
-        figure = visualize.latent_map(
+        figure = drawing.latent_map(
             points,
             self.labels,
             self._limit,
             axis_labels=[f"z{latent}" for latent in self._shown],
             title=f"posterior means, {beyond} of {len(points)} beyond the axes",
         )
-        return {self.name: visualize.rendered(figure)}
+        return {self.name: drawing.rendered(figure)}
 
     def _checked_labels(self, labels):
         if labels.shape != (len(self.images),):

@@ -6,14 +6,14 @@ import warnings
 import keras
 import numpy as np
 
-from keras_vae import charts, visualize
-from keras_vae.callbacks import latent_measures
-from keras_vae.callbacks.model_functions import ModelFunctions
-from keras_vae.callbacks.output import Guard, check_writable, write_whole
-from keras_vae.callbacks.step_counter import StepCounter
-from keras_vae.callbacks.step_table import StepTable
-from keras_vae.callbacks.tensorboard import SummaryWriter, require_tensorboard
-from keras_vae.distribution import worker_folder
+from keras_vae import drawing, latent_measures
+from keras_vae.callbacks.helpers.guard import Guard
+from keras_vae.callbacks.helpers.model_functions import ModelFunctions
+from keras_vae.callbacks.helpers.step_counter import StepCounter
+from keras_vae.callbacks.helpers.step_table import StepTable
+from keras_vae.callbacks.helpers.tensorboard import SummaryWriter, require_tensorboard
+from keras_vae.files import check_writable, write_whole
+from keras_vae.workers import worker_folder
 
 _SCALARS = ("active_units", "latent_kl", "mutual_information", "marginal_kl")
 
@@ -57,7 +57,7 @@ class LatentStatistics(keras.callbacks.Callback):
         tensorboard: Bool. Whether the numbers and the heat map also go to TensorBoard, below
             `FOLDER/tensorboard`; needs the package `tensorboard`. Defaults to `False`.
         encode: Function from images to codes, for a model that does not tell how. Defaults to
-            `None`: see `keras_vae.callbacks.model_functions`.
+            `None`: see `keras_vae.callbacks.helpers.model_functions`.
 
     Raises:
         ValueError: If an argument is invalid, or at the start of training if no encoder is found or
@@ -211,7 +211,7 @@ class LatentStatistics(keras.callbacks.Callback):
         with self._guard("draw or write the heat map"):
             picture = self._draw()
             if picture is not None:
-                write_whole(self.folder / "latent_kl.png", visualize.png(picture))
+                write_whole(self.folder / "latent_kl.png", drawing.png(picture))
             if self._summaries:
                 scalars = {name: row.get(name) for name in _SCALARS}
                 self._summaries.scalars(scalars, row["step"])
@@ -225,4 +225,4 @@ class LatentStatistics(keras.callbacks.Callback):
             return None
         values = [[row[name] for name in names] for row in rows]
         epochs = [row["epoch"] for row in rows]
-        return charts.heat_map(epochs, values, "KL(q(z|x) || p(z)) in nats")
+        return drawing.heat_map(epochs, values, "KL(q(z|x) || p(z)) in nats")

@@ -6,17 +6,17 @@ import statistics
 import numpy as np
 from PIL import Image
 
-from keras_vae import visualize
-from keras_vae.callbacks.animate import animate_files, natural_order
-from keras_vae.callbacks.frequency import EPOCH
-from keras_vae.callbacks.latent_map import check_exist, checked_latents
-from keras_vae.callbacks.model_functions import ModelFunctions
-from keras_vae.callbacks.picture_callback import (
+from keras_vae import drawing
+from keras_vae.callbacks.helpers.animate import animate_files, natural_order
+from keras_vae.callbacks.helpers.frequency import EPOCH
+from keras_vae.callbacks.helpers.model_functions import ModelFunctions
+from keras_vae.callbacks.helpers.picture_callback import (
     PictureCallback,
     checked_count,
     checked_images,
     checked_latent_dim,
 )
+from keras_vae.callbacks.latent_map import check_exist, checked_latents
 
 _MOST_FRAMES = 100
 
@@ -55,12 +55,12 @@ class LatentTraversal(PictureCallback):
         latent_dim: Int. Number of latents, for a model that does not tell. Defaults to `None`.
         gif: Bool. Whether to animate the pictures at the end of training, of which 100 at most, at
             equal distances. It takes some 15 ms a picture. Defaults to `False`:
-            `keras_vae.callbacks.animate` does it at any time.
+            `keras_vae.callbacks.helpers.animate` does it at any time.
         frequency: `"epoch"`, an int N for every N steps, `"power_of_two"` or `"logarithmic"`, as
             `ELBOLogger` takes it. Defaults to `"epoch"`.
         tensorboard: Bool. Whether pictures also go to TensorBoard. Defaults to `False`.
         encode: Function from images to their codes, for a model that does not tell how. Defaults
-            to `None`: see `keras_vae.callbacks.model_functions`.
+            to `None`: see `keras_vae.callbacks.helpers.model_functions`.
         decode: Function from codes `[n, latent]` to images. Defaults to `None`, likewise.
 
     Raises:
@@ -120,12 +120,12 @@ class LatentTraversal(PictureCallback):
         codes = np.tile(centre, (len(order), len(self.values), 1))
         for row, latent in enumerate(order):
             codes[row, :, latent] = self.values
-        pictures = {f"{self.name}/latents": visualize.image_grid(_decode(functions, codes), labels)}
+        pictures = {f"{self.name}/latents": drawing.image_grid(_decode(functions, codes), labels)}
         if self._latent_dim > 1:
             codes = np.tile(centre, (len(self.values), len(self.values), 1))
             codes[:, :, self.latents[0]] = self.values[:, None]
             codes[:, :, self.latents[1]] = self.values[None, :]
-            pictures[f"{self.name}/grid"] = visualize.image_grid(_decode(functions, codes))
+            pictures[f"{self.name}/grid"] = drawing.image_grid(_decode(functions, codes))
         return pictures
 
     def on_train_end(self, logs=None):

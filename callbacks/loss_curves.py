@@ -6,14 +6,15 @@ from collections.abc import Sequence
 
 import keras
 
-from keras_vae import charts, visualize
-from keras_vae.callbacks.frequency import LOGARITHMIC, Frequency
-from keras_vae.callbacks.output import Guard, check_writable, write_whole
-from keras_vae.callbacks.step_counter import StepCounter
-from keras_vae.callbacks.step_table import StepTable, as_read, checked_names
-from keras_vae.callbacks.step_values import StepValues
-from keras_vae.callbacks.tensorboard import SummaryWriter, require_tensorboard
-from keras_vae.distribution import worker_folder
+from keras_vae import drawing
+from keras_vae.callbacks.helpers.frequency import LOGARITHMIC, Frequency
+from keras_vae.callbacks.helpers.guard import Guard
+from keras_vae.callbacks.helpers.step_counter import StepCounter
+from keras_vae.callbacks.helpers.step_table import StepTable, as_it_reads, checked_names
+from keras_vae.callbacks.helpers.step_values import StepValues
+from keras_vae.callbacks.helpers.tensorboard import SummaryWriter, require_tensorboard
+from keras_vae.files import check_writable, write_whole
+from keras_vae.workers import worker_folder
 
 NAMES = ("loss", "reconstruction_loss", "kl_loss")
 
@@ -84,7 +85,7 @@ class LossCurves(keras.callbacks.Callback):
         self._steps = StepCounter()
         self._values = StepValues(self.model)
         self._summaries = SummaryWriter(self.folder) if self.tensorboard else None
-        self._charts = charts.Chart(), charts.Chart((520, 480))
+        self._charts = drawing.Chart(), drawing.Chart((520, 480))
         self._rows = None
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -111,7 +112,7 @@ class LossCurves(keras.callbacks.Callback):
         self._keep({**(logs or {}), "step": self._steps.step, "epoch": epoch + 1})
         with self._guard("draw or write a chart"):
             for name, picture in self._draw():
-                write_whole(self.folder / f"{name}.png", visualize.png(picture))
+                write_whole(self.folder / f"{name}.png", drawing.png(picture))
                 if self._summaries:
                     self._summaries.image(name, picture, epoch + 1)
 
@@ -124,7 +125,7 @@ class LossCurves(keras.callbacks.Callback):
     def _keep(self, row):
         row = {name: row[name] for name in self._table.names if row.get(name) is not None}
         # So that a run that resumes draws the same.
-        self._rows.append(as_read(row))
+        self._rows.append(as_it_reads(row))
         with self._guard(f"write {self._table.path}"):
             self._table.add(row)
 
@@ -135,7 +136,7 @@ class LossCurves(keras.callbacks.Callback):
         validation = {name: _column(epochs, f"val_{name}") for name in self.names}
         yield (
             "losses",
-            charts.loss_curves(
+            drawing.loss_curves(
                 _column(steps, "step"),
                 {name: _column(steps, name) for name in self.names},
                 (_column(epochs, "step"), validation),
@@ -151,7 +152,7 @@ class LossCurves(keras.callbacks.Callback):
                 paths[label] = rate, distortion
         if "training" in paths:
             numbers = [row["epoch"] for row in epochs]
-            yield "rate_distortion", charts.rate_distortion(paths, numbers, chart=self._charts[1])
+            yield "rate_distortion", drawing.rate_distortion(paths, numbers, chart=self._charts[1])
 
 
 def _column(rows, name, factor=1):

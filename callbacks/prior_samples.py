@@ -6,10 +6,10 @@ import os
 import numpy as np
 from PIL import Image
 
-from keras_vae import visualize
-from keras_vae.callbacks.frequency import EPOCH
-from keras_vae.callbacks.model_functions import ModelFunctions
-from keras_vae.callbacks.picture_callback import (
+from keras_vae import drawing
+from keras_vae.callbacks.helpers.frequency import EPOCH
+from keras_vae.callbacks.helpers.model_functions import ModelFunctions
+from keras_vae.callbacks.helpers.picture_callback import (
     PictureCallback,
     checked_count,
     checked_latent_dim,
@@ -33,7 +33,7 @@ class PriorSamples(PictureCallback):
             `ELBOLogger` takes it. Defaults to `"epoch"`.
         tensorboard: Bool. Whether pictures also go to TensorBoard. Defaults to `False`.
         decode: Function from codes `[n, latent]` to images, for a model that does not tell how.
-            Defaults to `None`: see `keras_vae.callbacks.model_functions`.
+            Defaults to `None`: see `keras_vae.callbacks.helpers.model_functions`.
 
     Raises:
         ValueError: If an argument is invalid, or at the start of training if no decoder is found.
@@ -74,4 +74,4 @@ class PriorSamples(PictureCallback):
         # White, as the gaps are, where the last row is not full.
         cells = np.ones((rows * columns, *images.shape[1:]), np.float32)
         cells[: len(images)] = images
-        return {self.name: visualize.image_grid(cells.reshape(rows, columns, *images.shape[1:]))}
+        return {self.name: drawing.image_grid(cells.reshape(rows, columns, *images.shape[1:]))}

@@ -5,10 +5,10 @@ import os
 import numpy as np
 from PIL import Image
 
-from keras_vae import visualize
-from keras_vae.callbacks.frequency import EPOCH
-from keras_vae.callbacks.model_functions import ModelFunctions
-from keras_vae.callbacks.picture_callback import PictureCallback, checked_images
+from keras_vae import drawing
+from keras_vae.callbacks.helpers.frequency import EPOCH
+from keras_vae.callbacks.helpers.model_functions import ModelFunctions
+from keras_vae.callbacks.helpers.picture_callback import PictureCallback, checked_images
 
 
 class ReconstructionGrid(PictureCallback):
@@ -26,7 +26,7 @@ class ReconstructionGrid(PictureCallback):
         error_row: Bool. Whether a third row shows the absolute error. Defaults to `False`.
         tensorboard: Bool. Whether pictures also go to TensorBoard. Defaults to `False`.
         reconstruct: Function from images to reconstructions, for a model that does not tell how.
-            Defaults to `None`: see `keras_vae.callbacks.model_functions`.
+            Defaults to `None`: see `keras_vae.callbacks.helpers.model_functions`.
         encode: Function from images to their codes, used with `decode` where there is no
             `reconstruct`. Defaults to `None`, likewise.
         decode: Function from codes `[n, latent]` to images. Defaults to `None`, likewise.
@@ -74,4 +74,4 @@ class ReconstructionGrid(PictureCallback):
         rows = [self.images, reconstructions]
         if self.error_row:
             rows.append(np.abs(reconstructions - self.images))
-        return {self.name: visualize.image_grid(np.stack(rows))}
+        return {self.name: drawing.image_grid(np.stack(rows))}

@@ -13,9 +13,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_vae.callbacks.output import Guard, check_writable, write_whole
-from keras_vae.callbacks.step_counter import steps_taken
-from keras_vae.distribution import worker_folder
+from keras_vae.callbacks.helpers.guard import Guard
+from keras_vae.callbacks.helpers.step_counter import steps_taken
+from keras_vae.files import check_writable, write_whole
+from keras_vae.workers import worker_folder
 
 try:
     import fcntl

@@ -9,9 +9,10 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
-from keras_vae.callbacks.output import Guard, check_writable
-from keras_vae.callbacks.step_counter import StepCounter, steps_taken
-from keras_vae.distribution import worker_folder
+from keras_vae.callbacks.helpers.guard import Guard
+from keras_vae.callbacks.helpers.step_counter import StepCounter, steps_taken
+from keras_vae.files import check_writable
+from keras_vae.workers import worker_folder
 
 
 class StopOnNonFinite(keras.callbacks.Callback):

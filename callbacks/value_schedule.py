@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import keras
 
-from keras_vae.callbacks.step_counter import StepCounter
+from keras_vae.callbacks.helpers.step_counter import StepCounter
 
 _SIGMOID_STEEPNESS = 12.0
 

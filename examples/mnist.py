@@ -35,7 +35,7 @@ from keras_vae.callbacks import (
     ReconstructionGrid,
     Resume,
 )
-from keras_vae.callbacks.output import check_writable
+from keras_vae.files import check_writable
 
 COLUMNS = ("loss", "reconstruction_loss", "kl_loss", "elbo", "beta")
 

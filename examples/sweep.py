@@ -41,8 +41,8 @@ import tensorflow as tf
 
 import keras_vae
 from keras_vae import evaluation, networks
-from keras_vae.callbacks.output import check_writable, write_whole
 from keras_vae.datasets.source import prepared_builder
+from keras_vae.files import check_writable, write_whole
 
 # What can be set, and what it is where it is not.
 PARAMETERS = {

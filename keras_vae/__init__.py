@@ -19,3 +19,12 @@ from keras_vae.vae import VAE
 
 __version__ = "0.1.0"
 __all__ = ["VAE", "datasets", "distributions", "evaluation", "networks", "objectives", "presets"]
+
+
+def __getattr__(name):
+    # The callbacks are loaded when they are first asked for: they bring the drawing with them.
+    if name == "callbacks":
+        import importlib
+
+        return importlib.import_module("keras_vae.callbacks")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

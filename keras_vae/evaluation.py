@@ -13,9 +13,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_vae import data_checks
 from keras_vae.datasets import from_arrays
 from keras_vae.distributions import is_factorized
+from keras_vae.training import data_checks
 
 # Of decoded images at once: 13 MB of MNIST's, which stay near the processor.
 _ROWS = 4096

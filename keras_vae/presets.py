@@ -118,7 +118,7 @@ def write(model: keras.Model, directory: Path, name: str, details: dict) -> Path
     import tensorflow as tf
 
     import keras_vae
-    from keras_vae.callbacks.output import write_whole
+    from keras_vae.files import write_whole
 
     directory.mkdir(parents=True, exist_ok=True)
     model_path = directory / f"{name}.keras"

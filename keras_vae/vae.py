@@ -12,9 +12,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from keras_vae import data_checks, presets
-from keras_vae.compiled_steps import compiled_train_function, loop_pays
-from keras_vae.distribution import reducible
+from keras_vae import presets
 from keras_vae.distributions import (
     get_likelihood,
     get_posterior,
@@ -25,8 +23,11 @@ from keras_vae.distributions import (
     reparameterized_sample,
     standard_normal,
 )
-from keras_vae.elbo_tracker import ELBOTracker
 from keras_vae.export import export_saved_model
+from keras_vae.training import data_checks
+from keras_vae.training.compiled_steps import compiled_train_function, loop_pays
+from keras_vae.training.term_tracker import TermTracker
+from keras_vae.workers import reducible_logs
 
 REDUCTIONS = ("sum", "mean")
 
@@ -162,7 +163,7 @@ class VAE(keras.Model):
         self._seed_generator = keras.random.SeedGenerator(self.seed)
         self.latent_dim = None
         self._event_shape = None
-        self._elbo_tracker = ELBOTracker()
+        self._elbo_tracker = TermTracker()
         encoder_input = getattr(encoder, "input_shape", None) if encoder.built else None
         if isinstance(encoder_input, tuple):
             self.build(encoder_input)
@@ -238,7 +239,9 @@ class VAE(keras.Model):
         Returns:
             A distribution of batch shape `[batch]` and event shape `[latent]`.
         """
-        return self.posterior.distribution(self.encoder(data_checks.floating(x, self.event_shape)))
+        return self.posterior.distribution(
+            self.encoder(data_checks.as_float_images(x, self.event_shape))
+        )
 
     def decode(self, z) -> tfd.Distribution:
         """The likelihood p(x|z).
@@ -360,7 +363,7 @@ class VAE(keras.Model):
         Returns:
             The reconstruction `[batch, *event]`, or with `return_terms` what `objective` returns.
         """
-        x = data_checks.floating(x)
+        x = data_checks.as_float_images(x)
         if not (training or return_terms):
             return self.decode(self.encode(x).mean()).mean()
         reconstruction, terms = self.objective(x, training)
@@ -475,14 +478,14 @@ class VAE(keras.Model):
             if weights:
                 self.optimizer.apply_gradients(zip(gradients, weights, strict=True))
         self._elbo_tracker.update_state(logged, step=step)
-        return reducible(self.compute_metrics(x, x, reconstruction, sample_weight))
+        return reducible_logs(self.compute_metrics(x, x, reconstruction, sample_weight))
 
     def test_step(self, data) -> dict:
         """The same terms on held-out data, with noise that is the same at every evaluation."""
         x, sample_weight = self.inputs_of(data)
         _, reconstruction, logged = self._score(x, sample_weight, training=False)
         self._elbo_tracker.update_state(logged)
-        return reducible(self.compute_metrics(x, x, reconstruction, sample_weight))
+        return reducible_logs(self.compute_metrics(x, x, reconstruction, sample_weight))
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None) -> dict:
         """Scores reconstructions against the images, whatever labels came with them."""

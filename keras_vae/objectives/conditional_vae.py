@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_vae import data_checks
+from keras_vae.training import data_checks
 from keras_vae.vae import VAE, check_count
 
 
@@ -81,7 +81,7 @@ class ConditionalVAE(VAE):
     def encode(self, x):
         """q(z|x, y) for images, or pairs of images and conditions."""
         with self._pair(x) as x:
-            x = data_checks.floating(x)
+            x = data_checks.as_float_images(x)
             added = self.condition_image(self._conditions(tf.shape(x)[0]))
             return super().encode(x + tf.cast(added, tf.float32))
 

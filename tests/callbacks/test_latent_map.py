@@ -12,15 +12,15 @@ CODES = np.random.default_rng(0).uniform(-1, 1, (20, 3)).astype(np.float32)
 
 @pytest.fixture
 def drawn(monkeypatch):
-    """What is drawn, as the arguments that `visualize.latent_map` gets."""
+    """What is drawn, as the arguments that `drawing.latent_map` gets."""
     calls = []
-    original = latent_map.visualize.latent_map
+    original = latent_map.drawing.latent_map
 
     def record(points, labels, limit, axis_labels, title):
         calls.append({"points": points, "limit": limit, "axes": axis_labels, "title": title})
         return original(points, labels, limit, axis_labels, title)
 
-    monkeypatch.setattr(latent_map.visualize, "latent_map", record)
+    monkeypatch.setattr(latent_map.drawing, "latent_map", record)
     return calls
 
 

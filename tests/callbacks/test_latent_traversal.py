@@ -75,13 +75,13 @@ def test_around_an_image(make_vae, images, tmp_path):
 
 def test_rows_are_sorted_by_kl(make_vae, images, tmp_path, monkeypatch):
     seen = []
-    original = latent_traversal.visualize.image_grid
+    original = latent_traversal.drawing.image_grid
 
     def image_grid(cells, row_labels=None):
         seen.append(row_labels)
         return original(cells, row_labels)
 
-    monkeypatch.setattr(latent_traversal.visualize, "image_grid", image_grid)
+    monkeypatch.setattr(latent_traversal.drawing, "image_grid", image_grid)
     run(make_vae, images, tmp_path, images=images, num_rows=2)
     loc = np.array([0.5, 0.25, 0.0])
     kl = 0.5 * (loc**2 + SCALES**2 - 1 - 2 * np.log(SCALES))

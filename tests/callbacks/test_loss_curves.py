@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from keras_vae import charts
+from keras_vae import drawing
 from keras_vae.callbacks.loss_curves import LossCurves
 
 NAMES = ["loss", "reconstruction_loss", "kl_loss"]
@@ -26,7 +26,7 @@ def drawn(monkeypatch):
         return record
 
     for name in ("loss_curves", "rate_distortion"):
-        monkeypatch.setattr(charts, name, recorded(name, getattr(charts, name)))
+        monkeypatch.setattr(drawing, name, recorded(name, getattr(drawing, name)))
     return shown
 
 
@@ -129,7 +129,7 @@ def test_a_failure_to_draw_is_one_warning(images, tmp_path, monkeypatch):
     def fail(*args, **kwargs):
         raise OSError("No space left on device")
 
-    monkeypatch.setattr(charts, "loss_curves", fail)
+    monkeypatch.setattr(drawing, "loss_curves", fail)
     with pytest.warns(UserWarning, match="LossCurves could not draw.*No space left") as warned:
         history = (
             autoencoder()

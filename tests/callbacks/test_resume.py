@@ -12,7 +12,7 @@ import pytest
 
 import keras_vae
 from keras_vae.callbacks import ELBOLogger, Resume
-from keras_vae.callbacks.step_counter import steps_taken
+from keras_vae.callbacks.helpers.step_counter import steps_taken
 
 BATCH = 8
 STEPS = 3  # An epoch of the twenty images.

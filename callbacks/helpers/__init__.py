@@ -1,0 +1,1 @@
+"""What the callbacks share: when to act, what to ask of a model, where and how to write."""

@@ -1,0 +1,194 @@
+"""What the callbacks that draw pictures share: when to draw, where to write, how to fail."""
+
+import abc
+import os
+from pathlib import Path
+
+import keras
+import numpy as np
+from PIL import Image
+
+from keras_vae import drawing
+from keras_vae.callbacks.helpers.frequency import EPOCH, Frequency
+from keras_vae.callbacks.helpers.guard import Guard
+from keras_vae.callbacks.helpers.model_functions import ModelFunctions
+from keras_vae.callbacks.helpers.step_counter import StepCounter
+from keras_vae.callbacks.helpers.tensorboard import SummaryWriter, require_tensorboard
+from keras_vae.files import check_writable, write_whole
+from keras_vae.workers import worker_folder
+
+
+class PictureCallback(keras.callbacks.Callback, abc.ABC):
+    """Base class of callbacks that draw a picture of the model now and then.
+
+    A subclass gives `prepare`, which looks at the model and raises where the picture could never be
+    drawn, and `draw`. A picture of epoch 3 is written to `FOLDER/NAME/epoch_0003.png`, one of step
+    64 to `FOLDER/NAME/step_00000064.png`: a resumed run writes the same file again. Nothing is
+    written before the first picture.
+
+    Args:
+        folder: Folder of the run.
+        name: Folder of these pictures below it, and their tag in TensorBoard.
+        frequency: `"epoch"`, an int N for every N steps, `"power_of_two"` or `"logarithmic"`. Where
+            several steps run in one execution, a picture shows the model at the end of one.
+            Defaults to `"epoch"`.
+        tensorboard: Bool. Whether pictures are also written below `FOLDER/tensorboard`. Defaults
+            to `False`.
+        functions: `reconstruct`, `encode` and `decode` where the model does not tell.
+
+    Raises:
+        ValueError: If an argument is invalid; or at the start of training, by `prepare`. With a
+            model whose weights do not exist yet, that is after its first step.
+        OSError: At the start of training, if the folder cannot be written.
+    """
+
+    def __init__(
+        self,
+        folder: str | os.PathLike,
+        name: str,
+        frequency: str | int = EPOCH,
+        tensorboard: bool = False,
+        **functions,
+    ):
+        super().__init__()
+        self.folder = worker_folder(folder)
+        self.name = name
+        self.frequency = Frequency(frequency)
+        self.tensorboard = tensorboard
+        for argument, function in functions.items():
+            if function is not None and not callable(function):
+                raise ValueError(
+                    f"Invalid value for argument `{argument}`. Expected a function or `None`. "
+                    f"Received: {argument}={function!r}"
+                )
+        self.last_pictures: dict[str, Path] = {}
+        self._given_functions = functions
+        if tensorboard:
+            require_tensorboard()
+
+    def prepare(self, functions: ModelFunctions):
+        """Checks that the model can be drawn, once for every call of `fit`.
+
+        Args:
+            functions: The model's functions.
+
+        Raises:
+            ValueError: If it cannot.
+        """
+
+    @abc.abstractmethod
+    def draw(self, functions: ModelFunctions) -> dict[str, Image.Image]:
+        """Draws the model as it is now.
+
+        Args:
+            functions: The model's functions.
+
+        Returns:
+            Pictures by their folder below the run's: `{name: picture}`.
+        """
+
+    def on_train_begin(self, logs=None):
+        """Checks folder and model."""
+        check_writable(self.folder / self.name)
+        self._guard = Guard(type(self).__name__)
+        self.last_pictures = {}
+        self._steps = StepCounter()
+        self._summaries = SummaryWriter(self.folder) if self.tensorboard else None
+        self._functions = ModelFunctions(self.model, **self._given_functions)
+        # Calling a model that is not built would build it, perhaps for images of another shape
+        # than those it is about to be trained on.
+        self._prepared = self._functions.built
+        if self._prepared:
+            self.prepare(self._functions)
+
+    def on_epoch_begin(self, epoch, logs=None):
+        """Takes up the count of steps."""
+        self._steps.begin_epoch(self.model)
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Draws, if steps are what counts and one is due."""
+        if not self._prepared:
+            self._prepared = True
+            self.prepare(self._functions)
+        if self.frequency.by_epoch:
+            return
+        before, now = self._steps.end_batch(self.model, batch)
+        if self.frequency.due(before, now):
+            self._save(f"step_{now:08d}", now)
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Draws, if epochs are what counts."""
+        if self.frequency.by_epoch:
+            self._save(f"epoch_{epoch + 1:04d}", epoch + 1)
+
+    def on_train_end(self, logs=None):
+        """Closes what is open."""
+        if self._summaries:
+            with self._guard("close the TensorBoard file"):
+                self._summaries.close()
+
+    def _save(self, stem, number):
+        with self._guard("draw or write a picture"):
+            for name, picture in self.draw(self._functions).items():
+                path = self.folder / name / f"{stem}.png"
+                write_whole(path, drawing.png(picture))
+                self.last_pictures[name] = path
+                if self._summaries:
+                    self._summaries.image(name, picture, number)
+
+
+def checked_images(images, argument: str = "images") -> np.ndarray:
+    """Images as a float32 array `[n, height, width, channels]`, or `[n, height, width]` if grey.
+
+    Args:
+        images: What the user gave.
+        argument: As what.
+
+    Raises:
+        ValueError: If they are not floating point, of that rank and within [0, 1].
+    """
+    images = np.asarray(images)
+    fits = images.ndim == 3 or (images.ndim == 4 and images.shape[-1] in (1, 3))
+    if not fits or images.size == 0 or images.dtype.kind != "f":
+        raise ValueError(
+            f"Invalid value for argument `{argument}`. Expected floating point images [n, height, "
+            "width, channels] with 1 or 3 channels, or [n, height, width]. "
+            f"Received: {images.dtype} {images.shape}"
+        )
+    if not (images.min() >= 0 and images.max() <= 1):
+        raise ValueError(
+            f"Invalid value for argument `{argument}`. Expected values in [0, 1]. "
+            f"Received: values from {images.min()} to {images.max()}"
+        )
+    return images.astype(np.float32)
+
+
+def checked_latent_dim(functions: ModelFunctions, given: int | None, images=None) -> int:
+    """The number of latents, as given or as the model tells.
+
+    Args:
+        functions: The model's functions.
+        given: The argument `latent_dim`, or `None`.
+        images: Images to encode where the model does not tell. Defaults to `None`.
+
+    Raises:
+        ValueError: If there is no telling.
+    """
+    latent_dim = functions.latent_dim(images) if given is None else given
+    if latent_dim is None:
+        raise ValueError("The model does not tell how many latents it has. Pass `latent_dim=`.")
+    return latent_dim
+
+
+def checked_count(value, argument: str, least: int = 1) -> int:
+    """The value of an argument that counts something.
+
+    Raises:
+        ValueError: If it is no int, or less than `least`.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+        raise ValueError(
+            f"Invalid value for argument `{argument}`. Expected an int of at least {least}. "
+            f"Received: {argument}={value!r}"
+        )
+    return int(value)

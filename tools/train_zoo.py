@@ -1,0 +1,296 @@
+"""Trains the models of `saved_models/`, measures them, and writes their files and cards.
+
+    python tools/train_zoo.py NAME [NAME ...]
+    python tools/train_zoo.py --all
+    python tools/train_zoo.py --measure NAME [NAME ...]
+
+Each recipe below is the whole of what makes a model: data, class, networks, beta, optimizer and
+length.
+"""
+
+import argparse
+import datetime
+import hashlib
+import json
+import os
+import platform
+import time
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import keras
+import numpy as np
+import tensorflow as tf
+from evaluate import measure
+
+import keras_vae
+from keras_vae import networks, objectives, presets
+from keras_vae.files import write_whole
+
+SHAPE = (28, 28, 1)
+
+
+def _mlp(latent_dim, hidden_sizes, **arguments):
+    """Networks of one recipe: an MLP encoder and its mirror image."""
+    scale = arguments.pop("scale", "softplus")
+    return (
+        networks.mlp_encoder(SHAPE, latent_dim, hidden_sizes, scale=scale, **arguments),
+        networks.mlp_decoder(SHAPE, latent_dim, hidden_sizes[::-1], **arguments),
+    )
+
+
+def _conv(latent_dim):
+    return (
+        networks.conv_encoder(SHAPE, latent_dim, filters=(32, 64), hidden_sizes=(128,)),
+        networks.conv_decoder(SHAPE, latent_dim, filters=(64, 32), hidden_sizes=(128,)),
+    )
+
+
+# `epochs` or `steps`, with a learning rate that falls along a cosine to a hundredth of itself
+# unless `constant_rate` says otherwise. `class` is what of the family it is, by default the VAE.
+RECIPES = {
+    "mnist_seed": {
+        "description": "beta-VAE 100-100-10 after 1,024 steps, as examples/mnist.py trains it.",
+        "networks": lambda: _mlp(10, [100, 100], scale="square"),
+        "model": {"beta": 0.01, "reduction": "mean"},
+        "split": "train+test",
+        "batch_size": 64,
+        "steps": 1024,
+        "constant_rate": True,
+    },
+    "mnist_seed_converged": {
+        "description": "The same beta-VAE 100-100-10 trained until it has converged.",
+        "networks": lambda: _mlp(10, [100, 100], scale="square"),
+        "model": {"beta": 0.01, "reduction": "mean"},
+        "batch_size": 64,
+        "epochs": 60,
+    },
+    "mnist_mlp": {
+        "description": "The standard VAE, one hidden layer of 400 and 20 latents, beta 1.",
+        "networks": lambda: _mlp(20, [400]),
+        "epochs": 100,
+    },
+    "mnist_map": {
+        "description": "Two latents, to draw maps of the digits.",
+        "networks": lambda: _mlp(2, [400, 200]),
+        "epochs": 60,
+    },
+    "mnist_disentangled": {
+        "description": "beta 4: fewer active latents, each with a clearer meaning, more blur.",
+        "networks": lambda: _mlp(10, [400]),
+        "model": {"beta": 4.0},
+        "epochs": 50,
+    },
+    "mnist_autoencoder": {
+        "description": "beta 0, a plain autoencoder: sharp reconstructions, useless samples.",
+        "networks": lambda: _mlp(10, [400]),
+        "model": {"beta": 0.0},
+        "epochs": 50,
+    },
+    "mnist_conv": {
+        "description": "Convolutional VAE with 16 latents, beta 1.",
+        "networks": lambda: _conv(16),
+        "num_samples": 32,
+        "epochs": 12,
+    },
+    "mnist_beta_tc": {
+        "description": "beta-TC-VAE at beta 6, which penalises how latents depend on each other.",
+        "class": objectives.BetaTCVAE,
+        "networks": lambda: _mlp(10, [100, 100]),
+        "model": {"beta": 6.0},
+        "epochs": 20,
+    },
+    "mnist_factor": {
+        "description": "FactorVAE at gamma 10: independent latents, by an adversary.",
+        "class": objectives.FactorVAE,
+        "networks": lambda: _mlp(10, [100, 100]),
+        "model": {"gamma": 10.0, "discriminator_sizes": (50, 50)},
+        "epochs": 20,
+    },
+    "mnist_iwae": {
+        "description": "IWAE with 5 samples an image: a tighter bound on the likelihood.",
+        "class": objectives.IWAE,
+        "networks": lambda: _mlp(10, [100, 100]),
+        "model": {"num_samples": 5, "gradient": "doubly_reparameterized"},
+        "epochs": 20,
+    },
+    "mnist_vamp": {
+        "description": "VampPrior of 50 pseudo-inputs: a prior that lies where the codes are.",
+        "class": objectives.VampPriorVAE,
+        "networks": lambda: _mlp(10, [100, 100]),
+        "model": {"num_pseudo_inputs": 50},
+        "epochs": 20,
+    },
+    "binarized_mnist_mlp": {
+        "description": "The 200-200-50 tanh VAE of the likelihood tables, on binarised digits.",
+        "networks": lambda: _mlp(50, [200, 200], activation="tanh"),
+        "binarize": "dynamic",
+        "batch_size": 100,
+        "epochs": 300,
+        "num_samples": 5000,
+    },
+    "typeset_digits_conv": {
+        "description": "Convolutional VAE with 10 latents on digits typeset without a network.",
+        "networks": lambda: _conv(10),
+        "num_samples": 32,
+        "dataset": "typeset_digits",
+        "epochs": 8,
+    },
+}
+
+
+def train(name: str, directory: Path, seed: int = 0, epochs: int | None = None):
+    """Trains one model, measures it and writes its two files.
+
+    Args:
+        name: Of the recipe.
+        directory: Where `NAME.keras` and `NAME.json` go.
+        seed: Of weights, noise and data order.
+        epochs: Instead of the recipe's, for a trial; a recipe that counts steps has none.
+    """
+    recipe = RECIPES[name]
+    dataset, split = recipe.get("dataset", "mnist"), recipe.get("split", "train")
+    batch_size, binarize = recipe.get("batch_size", 128), recipe.get("binarize")
+    keras.utils.set_random_seed(seed)
+    images = keras_vae.datasets.load(dataset, split, batch_size, binarize=binarize, seed=seed)
+    if "steps" in recipe:
+        epochs, steps = None, recipe["steps"]
+    else:
+        epochs = epochs or recipe["epochs"]
+        steps = epochs * int(images.cardinality())
+    rate = 1e-3
+    if not recipe.get("constant_rate"):
+        rate = keras.optimizers.schedules.CosineDecay(rate, steps, alpha=0.01)
+    vae = make(recipe, seed)
+    if isinstance(vae, objectives.VampPriorVAE):
+        # Grey noise would take long to become digits.
+        vae.pseudo_inputs.assign(next(iter(images))[: vae.num_pseudo_inputs])
+    vae.compile(optimizer=keras.optimizers.Adam(rate), steps_per_execution=64)
+
+    began = time.perf_counter()
+    if epochs is None:
+        history = vae.fit(images.repeat().take(steps), verbose=2).history
+    else:
+        history = vae.fit(images, epochs=epochs, verbose=2).history
+    minutes = (time.perf_counter() - began) / 60
+
+    evaluated = {
+        "dataset": dataset,
+        "split": "test",
+        "binarize": "fixed" if binarize else None,
+        "num_samples": recipe.get("num_samples", 100),
+        "seed": 0,
+    }
+    details = {
+        "description": recipe["description"],
+        "data": {
+            "name": dataset,
+            "split": split,
+            "binarize": binarize,
+            "test_images_sha256": _checksum(dataset),
+            "test_images_held_out": "test" not in split,
+        },
+        "training": {
+            "command": _command(name, seed, None if epochs == recipe.get("epochs") else epochs),
+            "seed": seed,
+            "batch_size": batch_size,
+            "steps": steps,
+            "epochs": epochs,
+            "optimizer": "Adam",
+            "learning_rate": "0.001" if recipe.get("constant_rate") else "0.001, cosine to 0.00001",
+            "arguments": recipe.get("model", {}),
+            "beta": vae.get_config()["beta"],
+            "reduction": vae.reduction,
+            "likelihood": type(vae.likelihood).__name__,
+            "latent_dim": vae.latent_dim,
+            "last_epoch": {key: values[-1] for key, values in history.items()},
+            "minutes": round(minutes, 1),
+            "machine": f"{os.cpu_count()} cores, {platform.machine()}",
+            "date": datetime.date.today().isoformat(),
+        },
+        "evaluation": evaluated,
+        "pinned": pinned_outputs(vae),
+    }
+    # Once before measuring, which may take as long as training did.
+    presets.write(vae, directory, name, details)
+    figures = measure(vae, **evaluated)
+    path = presets.write(vae, directory, name, {**details, "figures": figures})
+    print(f"{path}: elbo {figures['elbo']:.2f}, {minutes:.1f} minutes", flush=True)
+
+
+def make(recipe: dict, seed: int = 0) -> keras_vae.VAE:
+    """The untrained model of a recipe.
+
+    Args:
+        recipe: One of `RECIPES`.
+        seed: Of the noise in training.
+    """
+    cls = recipe.get("class", keras_vae.VAE)
+    return cls(*recipe["networks"](), **recipe.get("model", {}), seed=seed)
+
+
+def pinned_outputs(vae) -> dict:
+    """What the decoder makes of fixed codes, by which a later version sees that it still does."""
+    codes = np.linspace(-1.5, 1.5, 3 * vae.latent_dim, dtype=np.float32)
+    images = vae.decode(codes.reshape(3, vae.latent_dim)).mean().numpy()
+    return {
+        "means": images.mean(axis=(1, 2, 3)).tolist(),
+        "middle_rows": images[:, 14, ::4, 0].tolist(),
+    }
+
+
+def measure_again(name: str, directory: Path):
+    """Measures a model that is there once more, as its card says, and writes the card's figures.
+
+    Args:
+        name: Of the model.
+        directory: Where `NAME.keras` and `NAME.json` are.
+    """
+    vae = keras.saving.load_model(directory / f"{name}.keras")
+    card = json.loads((directory / f"{name}.json").read_text())
+    card["figures"] = measure(vae, **card["evaluation"])
+    write_whole(directory / f"{name}.json", json.dumps(card, indent=2) + "\n")
+    print(f"{name}: elbo {card['figures']['elbo']:.2f}", flush=True)
+
+
+def _command(name, seed, epochs):
+    """The command line that repeats a training."""
+    command = f"python tools/train_zoo.py {name}"
+    command += f" --seed {seed}" if seed else ""
+    return command + (f" --epochs {epochs}" if epochs else "")
+
+
+def _checksum(dataset):
+    """SHA-256 of the test split's pixels, as bytes in the order of the data set."""
+    digest = hashlib.sha256()
+    for batch in keras_vae.datasets.load(dataset, "test", 1000):
+        digest.update(tf.cast(tf.round(batch * 255), tf.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def main():
+    """Trains the models named on the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("names", nargs="*", metavar="NAME", help=", ".join(RECIPES))
+    add("--all", action="store_true", help="every one of them")
+    add("--measure", action="store_true", help="measure those that are there, without training")
+    add("--epochs", type=int, help="instead of the recipe's, for a trial")
+    add("--seed", type=int, default=0, help="(0)")
+    add("--output-dir", type=Path, default=presets.folder(), help="(the package's saved_models)")
+    options = parser.parse_args()
+    names = list(RECIPES) if options.all else options.names
+    if not names or set(names) - set(RECIPES):
+        parser.error(f"name models to train, among {', '.join(RECIPES)}, or pass --all")
+    for name in names:
+        if options.measure:
+            measure_again(name, options.output_dir)
+            continue
+        train(name, options.output_dir, options.seed, options.epochs)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,127 @@
+"""Writes `saved_models/README.md`, the index of the trained models, from their cards.
+
+For each model it also draws `saved_models/images/NAME.png`: samples of the prior in the first two
+rows, and below them one row for each of up to ten latents, the most used first.
+"""
+
+import argparse
+import json
+import os
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import keras
+import numpy as np
+
+import keras_vae
+from keras_vae import drawing, presets
+from keras_vae.files import write_whole
+
+COLUMNS = 10
+HEADER = """# Trained models
+
+Written by `python tools/zoo_index.py` from the cards beside the models. Load one with
+
+```python
+import keras_vae
+
+vae = keras_vae.VAE.from_preset("mnist_mlp")
+```
+
+ELBO, its two parts and the importance-weighted log-likelihood are in nats an image, on the test
+split, with the standard error of the mean. Grey pixels and binarised ones do not compare. Print a
+model's figures anew with `python examples/evaluate.py NAME`.
+
+| model | test pixels | ELBO | distortion | rate | log-likelihood (samples) | active units | \
+linear probe | size |
+|---|---|---|---|---|---|---|---|---|
+"""
+
+
+def row(card: dict, size: int) -> str:
+    """One model's line of the table."""
+    figures = card["figures"]
+
+    def cell(name, digits=2):
+        return f"{figures[name]:.{digits}f} ± {figures[name + '_standard_error']:.{digits}f}"
+
+    pixels = "binarised" if card["evaluation"]["binarize"] else "grey"
+    if not card["data"]["test_images_held_out"]:
+        pixels += ", seen in training"
+    cells = [
+        f"[`{card['name']}`](#{card['name']})",
+        f"{card['evaluation']['dataset']}, {pixels}",
+        cell("elbo"),
+        cell("distortion"),
+        cell("rate"),
+        f"{cell('log_likelihood')} ({figures['num_samples']})",
+        f"{figures['active_units']} of {card['training']['latent_dim']}",
+        f"{100 * figures['probe_accuracy']:.1f}%",
+        f"{size / 1e6:.1f} MB",
+    ]
+    return f"| {' | '.join(cells)} |\n"
+
+
+def section(card: dict) -> str:
+    """One model's paragraph, picture and command."""
+    training = card["training"]
+    length = f"{training['steps']:,} steps"
+    if training["epochs"]:
+        length += f" ({training['epochs']} epochs)"
+    return (
+        f"\n## {card['name']}\n\n{card['description']}\n\n"
+        f"![Samples and latents of {card['name']}](images/{card['name']}.png)\n\n"
+        f"`{training['command']}`: {length} of batch {training['batch_size']}, "
+        f"{training['optimizer']} at {training['learning_rate']}, beta {training['beta']:g} "
+        f"(reduction `{training['reduction']}`), seed {training['seed']}; "
+        f"{training['minutes']:g} minutes on {training['machine']}, {training['date']}.\n"
+    )
+
+
+def picture(vae: keras_vae.VAE, card: dict):
+    """Samples of the prior, and one row for each of the latents that are used most.
+
+    A row goes from 2.5 standard deviations of the prior below its mean to as many above. Without a
+    KL for each latent the rows are in the order of the latents.
+    """
+    samples = vae.sample(2 * COLUMNS, seed=0).numpy()
+    rows = [*samples.reshape(2, COLUMNS, *vae.event_shape)]
+    labels = ["samples", ""]
+    kl = card["figures"].get("kl_per_dimension")
+    order = range(vae.latent_dim) if kl is None else np.argsort(kl)[::-1]
+    prior = vae.prior_distribution()
+    centre, deviation = prior.mean().numpy(), prior.stddev().numpy()
+    for latent in order[:10]:
+        codes = np.tile(centre, (COLUMNS, 1))
+        codes[:, latent] += deviation[latent] * np.linspace(-2.5, 2.5, COLUMNS)
+        rows.append(vae.decode(codes).mean().numpy())
+        labels.append(f"z{latent}" + ("" if kl is None else f"  KL {kl[latent]:.2f}"))
+    return drawing.image_grid(np.stack(rows), labels, scale=1)
+
+
+def main():
+    """Writes the index and the pictures."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--folder", type=Path, default=presets.folder(), help="(the package's saved_models)"
+    )
+    folder = parser.parse_args().folder
+    table, sections = "", ""
+    for path in sorted(folder.glob("*.json")):
+        card, model = json.loads(path.read_text(encoding="utf-8")), path.with_suffix(".keras")
+        if "figures" not in card:
+            print(f"{card['name']} is left out: it has not been measured yet")
+            continue
+        table += row(card, model.stat().st_size)
+        sections += section(card)
+        drawn = picture(keras.saving.load_model(model), card)
+        write_whole(folder / "images" / f"{path.stem}.png", drawing.png(drawn))
+    write_whole(folder / "README.md", HEADER + table + sections)
+    print(f"{folder / 'README.md'}: {table.count(chr(10))} models")
+
+
+if __name__ == "__main__":
+    main()
