@@ -1,0 +1,97 @@
+"""Checks of arguments that many functions take: one form of check, one form of error."""
+
+import math
+import numbers
+from collections.abc import Collection
+
+import numpy as np
+
+
+def count(argument: str, value, least: int = 1) -> int:
+    """An argument that counts something, as an int.
+
+    Args:
+        argument: The argument's name.
+        value: What was given; NumPy's integers are fine, booleans and floats are not.
+        least: Int. The least that makes sense. Defaults to `1`.
+
+    Raises:
+        ValueError: If it is no integer, or less than `least`.
+    """
+    expected = "a positive integer" if least == 1 else f"an integer of at least {least}"
+    if not _is_integer(value) or value < least:
+        raise invalid(argument, expected, value)
+    return int(value)
+
+
+def seed(argument: str, value) -> int:
+    """A seed, an integer from 0 to 2**31 - 1.
+
+    Raises:
+        ValueError: If it is anything else.
+    """
+    if not _is_integer(value) or not 0 <= value < 2**31:
+        raise invalid(argument, "an integer from 0 to 2**31 - 1", value)
+    return int(value)
+
+
+def one_of(argument: str, value, choices: Collection[str]) -> str:
+    """A name out of several.
+
+    Raises:
+        ValueError: If it is none of them.
+    """
+    if not isinstance(value, str) or value not in choices:
+        raise invalid(argument, f"one of {list(choices)}", value)
+    return value
+
+
+def share(argument: str, value) -> float:
+    """A number between 0 and 1, without both.
+
+    Raises:
+        ValueError: If it is anything else.
+    """
+    if not _is_number(value) or not 0 < value < 1:
+        raise invalid(argument, "a number between 0 and 1", value)
+    return float(value)
+
+
+def number(argument: str, value, least: float = -math.inf) -> float:
+    """A finite number that single precision can hold.
+
+    Args:
+        argument: The argument's name.
+        value: What was given: a number, or a scalar array or variable; no boolean, no string.
+        least: Float. The least that makes sense. Defaults to minus infinity.
+
+    Raises:
+        ValueError: If it is no such number, or less than `least`.
+    """
+    expected = "a finite number" + (f" of at least {least:g}" if least > -math.inf else "")
+    try:
+        is_number = not isinstance(value, bool | np.bool_ | str | bytes)
+        converted = float(value) if is_number else math.nan
+    except (TypeError, ValueError, OverflowError):
+        converted = math.nan
+    # Larger ones become infinite where they are used; none of this is true of NaN.
+    limit = float(np.finfo(np.float32).max)
+    if not max(least, -limit) <= converted <= limit:
+        raise invalid(argument, expected, value)
+    return converted
+
+
+def invalid(argument: str, expected: str, value) -> ValueError:
+    """The error that says what an argument should have been; for the caller to raise."""
+    return ValueError(
+        f"Invalid value for argument `{argument}`. Expected {expected}. "
+        f"Received: {argument}={value!r}"
+    )
+
+
+def _is_integer(value):
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool | np.bool_)
+
+
+def _is_number(value):
+    return isinstance(value, numbers.Real) and not isinstance(value, bool | np.bool_)

@@ -1,0 +1,153 @@
+"""Every name used here that Keras or TensorFlow do not promise to keep, each behind one function.
+
+A version that renames one of them would otherwise fail in silence: a resumed run would lose data,
+a step would be counted twice. Each function looks before it reaches, and says what changed.
+`tests/test_keras_internals.py` is the contract: it holds what each name must mean, on the oldest
+and on the newest versions that `pyproject.toml` allows.
+"""
+
+import contextlib
+from collections.abc import Iterator
+
+import keras
+import tensorflow as tf
+
+
+class ChangedInternalsError(RuntimeError):
+    """Keras or TensorFlow no longer has something that it never promised, and that is used here."""
+
+
+def batches_seen(optimizer: keras.optimizers.Optimizer):
+    """The variable that counts the batches that an optimizer has seen.
+
+    The public `iterations` counts updates, which are fewer where gradients accumulate.
+    """
+    return _get(optimizer, "_iterations", "to count training steps")
+
+
+def learning_rate_of(optimizer: keras.optimizers.Optimizer):
+    """The learning rate as it was given: a variable, or the schedule behind it.
+
+    The public `learning_rate` of a schedule is its value at the step after the last one.
+    """
+    return _get(optimizer, "_learning_rate", "to log the rate that a step used")
+
+
+def begin_at_epoch(model: keras.Model, epoch: int | None):
+    """Tells the `fit` that is under way at which epoch to begin; `None` takes it back.
+
+    Only of use from `on_train_begin`, where Keras's own `BackupAndRestore` does the same.
+    """
+    _get(model, "_initial_epoch", "to begin a resumed run where it was")
+    model._initial_epoch = epoch
+
+
+def strategy_of(model: keras.Model) -> tf.distribute.Strategy | None:
+    """The strategy that a model was made under, or `None`."""
+    return _get(model, "_distribute_strategy", "to know whether training is distributed")
+
+
+def spans_workers(strategy: tf.distribute.Strategy) -> bool:
+    """Whether a strategy spans several processes."""
+    if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+        return False
+    mode = _get(strategy.extended, "_in_multi_worker_mode", "to see whether workers share a step")
+    return mode()
+
+
+def all_layers(model: keras.Model) -> list[keras.layers.Layer]:
+    """A model and all layers below it, at any depth."""
+    return list(_get(model, "_flatten_layers", "to find layers that compile badly")())
+
+
+def compiled_metrics(model: keras.Model):
+    """What holds the metrics given to `compile`, or `None`."""
+    return _get(model, "_compile_metrics", "to see whether metrics have their variables")
+
+
+def validates(fit_arguments: dict) -> bool:
+    """Whether a call of `evaluate` is that of `fit`, on validation data that it has cached.
+
+    Args:
+        fit_arguments: The extra keyword arguments that `evaluate` got.
+    """
+    return bool(fit_arguments.get(_CACHED))
+
+
+_CACHED = "_use_cached_eval_dataset"
+
+
+def forget_graph_seed():
+    """Has the random operations of the current graph depend on their own seeds alone."""
+    graph = tf.compat.v1.get_default_graph()
+    _get(graph, "seed", "to make the order of streamed data a function of its seed")
+    graph.seed = None
+
+
+@contextlib.contextmanager
+def global_seed_generator() -> Iterator[keras.random.SeedGenerator | None]:
+    """The generator that Keras draws from where no seed is given, or `None` if there is none yet.
+
+    Until Keras makes it, it is lent one here, which is taken back, so that it makes its own later.
+    """
+    name = "global_seed_generator"
+    state = _global_state()
+    generator = state.get_global_attribute(name)
+    if generator is not None:
+        yield generator
+        return
+    state.set_global_attribute(name, keras.random.SeedGenerator(0, name="lent"))
+    try:
+        yield None
+    finally:
+        state.set_global_attribute(name, None)
+
+
+class BuildsWithoutData(keras.Model):
+    """A model that Keras does not feed a batch of data merely to build what is built already.
+
+    Under a strategy Keras begins to iterate over the data before the first epoch, and where a
+    resumed run goes on in the order of its data, that batch would be lost to training.
+    """
+
+    def prepare_to_train(self):
+        """Makes what training needs of a built model, in the scope of its strategy."""
+
+    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+        metrics = compiled_metrics(self)
+        if not self.built or not (metrics is None or metrics.built):
+            build = _get(super(), "_maybe_symbolic_build", "to keep the data's first batch")
+            build(iterator, data_batch)
+            return
+        self.prepare_to_train()
+
+
+def _global_state():
+    try:
+        from keras.src.backend.common import global_state
+    except ImportError:
+        raise ChangedInternalsError(
+            _message("the module `keras.src.backend.common.global_state`", _PICTURES)
+        ) from None
+    for name in ("get_global_attribute", "set_global_attribute"):
+        _get(global_state, name, _PICTURES)
+    return global_state
+
+
+_PICTURES = "to draw pictures without disturbing the noise of training"
+
+
+def _get(owner, name, purpose):
+    try:
+        return getattr(owner, name)
+    except AttributeError:
+        kind = getattr(owner, "__name__", type(owner).__name__)
+        raise ChangedInternalsError(_message(f"`{kind}.{name}`", purpose)) from None
+
+
+def _message(what, purpose):
+    return (
+        f"Keras {keras.__version__} with TensorFlow {tf.__version__} has no longer {what}, which "
+        f"keras_vae uses {purpose}. Install versions that keras_vae was made for (`pip install "
+        "--upgrade keras-vae` installs them with it), and tell its maintainers."
+    )
