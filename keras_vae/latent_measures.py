@@ -1,4 +1,4 @@
-"""What a set of codes tells, in NumPy: variance of the means, mutual information.
+"""What a set of codes tells, in NumPy: KL by latent, active units, mutual information.
 
 Codes are the parameters of q(z|x) = N(z; loc, diag(scale^2)) for n images, each `[n, latent]`; the
 prior is N(0, I).
@@ -22,6 +22,31 @@ def variance_of_means(loc) -> np.ndarray:
         `[latent]`.
     """
     return np.var(np.asarray(loc, np.float64), axis=0)
+
+
+def active_units(variance, threshold: float = 0.01) -> int:
+    """The number of latents whose mean varies over the images.
+
+    Burda, Grosse & Salakhutdinov, "Importance weighted autoencoders" (2016), section 5.2: a unit is
+    active if Var_x(E[z_i|x]) exceeds 0.01.
+
+    Args:
+        variance: Of the means, `[latent]`; see `variance_of_means`.
+        threshold: Float. Defaults to `0.01`.
+    """
+    return int(np.count_nonzero(np.asarray(variance) > threshold))
+
+
+def gaussian_kl(loc, scale) -> np.ndarray:
+    """Mean over the images of KL(N(loc, scale^2) || N(0, 1)), in nats, `[latent]`.
+
+    Args:
+        loc: `[n, latent]`.
+        scale: `[n, latent]`, at least 0; the KL of a scale of 0 is infinite.
+    """
+    loc, scale = np.asarray(loc, np.float64), np.asarray(scale, np.float64)
+    with np.errstate(divide="ignore"):
+        return np.mean(0.5 * (loc**2 + scale**2 - 1) - np.log(scale), axis=0)
 
 
 def mutual_information(loc, scale, noise) -> float:
