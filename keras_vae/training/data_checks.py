@@ -106,8 +106,8 @@ class DataCheck:
         if tuple(getattr(images, "shape", ())):
             self._check_array(images)
             self.check_weights(weights_of(data), len(images))
-            if isinstance(data, tuple) and len(data) > 1:
-                self.check_labels(data[1])
+            if isinstance(data, tuple):
+                self.check_labels(data[1] if len(data) > 1 else None)
         elif images is None or hasattr(images, "shape") or isinstance(images, _NO_IMAGES):
             raise ValueError(
                 "Images must be an array [batch, *event], or a `tf.data.Dataset`, a generator or a "
