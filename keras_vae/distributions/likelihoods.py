@@ -8,6 +8,8 @@ import keras
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
+from keras_vae import arguments
+
 _package = "keras_vae"
 
 
@@ -125,18 +127,17 @@ class Gaussian(Likelihood):
 
     def __init__(self, scale: float | str = 1.0, learn_scale: bool = False, **kwargs):
         super().__init__(**kwargs)
-        optimal = scale == "optimal"
-        if not optimal and (isinstance(scale, str) or not (math.isfinite(scale) and scale > 0)):
-            raise ValueError(
-                "Invalid value for argument `scale`. Expected a positive finite number, or "
-                f"'optimal'. Received: scale={scale}"
-            )
+        optimal = isinstance(scale, str) and scale == "optimal"
+        if isinstance(scale, str) and not optimal:
+            raise arguments.invalid("scale", "a positive number or 'optimal'", scale)
+        if not optimal:
+            scale = arguments.positive("scale", scale)
         if learn_scale and (optimal or scale < self.minimum_scale):
             raise ValueError(
                 f"A learned `scale` must start at a number of {self.minimum_scale} or above, where "
                 f"it is bounded. Received: scale={scale}"
             )
-        self.scale = scale if optimal else float(scale)
+        self.scale = scale
         self.learn_scale = bool(learn_scale)
 
     def build(self, input_shape):

@@ -41,9 +41,7 @@ class FactorVAE(VAE):
         discriminator_rate: float = 1e-4,
         **kwargs,
     ):
-        self.discriminator_sizes = tuple(
-            arguments.count("discriminator_sizes", size) for size in discriminator_sizes
-        )
+        self.discriminator_sizes = arguments.counts("discriminator_sizes", discriminator_sizes)
         self.discriminator_rate = arguments.number(
             "discriminator_rate", discriminator_rate, least=0
         )
