@@ -255,9 +255,7 @@ def _over_batches(function, model, dataset, seed, progress, batch_size=1000):
 def _checked(model, dataset, batch_size):
     """The check of a model's images, and batches that it has been added to."""
     _check_built(model)
-    check = data_checks.ImageCheck(
-        model.event_shape, model.likelihood.lower, model.likelihood.upper
-    )
+    check = model.data_check()
     if not isinstance(dataset, tf.data.Dataset):
         images = data_checks.images_of(dataset)
         if isinstance(dataset, Iterator | keras.utils.PyDataset):

@@ -156,9 +156,9 @@ def test_assigning_beta_takes_effect_without_retracing(make_vae, images):
     traces = []
 
     class Counting(keras_vae.VAE):
-        def divergence(self, posterior, z, kl):
+        def regularizers(self, posterior, z, kl, training):
             traces.append(1)
-            return super().divergence(posterior, z, kl)
+            return super().regularizers(posterior, z, kl, training)
 
     vae = make_vae(Counting)
     vae.fit(images, batch_size=10, verbose=0)
@@ -558,8 +558,8 @@ def test_a_training_loop_of_the_users_own_can_call_it(make_vae, images):
     optimizer = keras.optimizers.SGD(0.1)
     before = weights_of(vae)
     with tf.GradientTape() as tape:
-        _, terms = vae(images, training=True, return_terms=True)
-        loss = tf.reduce_mean(terms["reconstruction"] + terms["kl"])
+        terms = vae(images, training=True, return_pass=True).terms
+        loss = tf.reduce_mean(terms["reconstruction_loss"].value + terms["kl_loss"].value)
     optimizer.apply(tape.gradient(loss, vae.trainable_weights), vae.trainable_weights)
     assert np.abs(weights_of(vae) - before).max() > 1e-3
 
@@ -600,13 +600,13 @@ def test_mixed_precision_trains_with_float32_terms(make_vae, images, policy):
         vae = make_vae(likelihood=keras_vae.distributions.Gaussian(0.5, learn_scale=True))
         before = weights_of(vae)
         logs = vae.fit(images, batch_size=BATCH, verbose=0).history
-        _, terms = vae(images, training=True, return_terms=True)
+        terms = vae(images, training=True, return_pass=True).terms
     finally:
         keras.config.set_dtype_policy("float32")
     assert vae.encoder.get_layer("hidden_0").compute_dtype == policy.removeprefix("mixed_")
     assert all(np.isfinite(values[0]) for values in logs.values())
     assert_terms_add_up({name: values[0] for name, values in logs.items()})
-    assert terms["reconstruction"].dtype == terms["kl"].dtype == tf.float32
+    assert {term.value.dtype for term in terms.values()} == {tf.float32}
     # Adam moves every weight that has a gradient by about its learning rate, 1e-2.
     assert np.median(np.abs(weights_of(vae) - before)) > 1e-3
 
@@ -657,7 +657,7 @@ class CapacityVAE(keras_vae.VAE):
         self.gamma = gamma
         self.capacity = capacity
 
-    def divergence(self, posterior, z, kl):
+    def regularizers(self, posterior, z, kl, training):
         return {"capacity_loss": (self.gamma, tf.abs(kl - self.capacity))}
 
     def get_config(self):
@@ -668,9 +668,9 @@ class CapacityVAE(keras_vae.VAE):
 class MomentMatchingVAE(keras_vae.VAE):
     """Adds the squared mean of the batch's codes: a maximum mean discrepancy, linear kernel."""
 
-    def divergence(self, posterior, z, kl):
+    def regularizers(self, posterior, z, kl, training):
         discrepancy = tf.reduce_sum(tf.square(tf.reduce_mean(z, axis=0)))
-        return {**super().divergence(posterior, z, kl), "mmd_loss": (10.0, discrepancy)}
+        return {**super().regularizers(posterior, z, kl, training), "mmd_loss": (10.0, discrepancy)}
 
 
 @pytest.mark.parametrize("member", [CapacityVAE, MomentMatchingVAE])

@@ -9,7 +9,8 @@ import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 
-from keras_vae.distributions.gaussians import diagonal_normal, standard_normal
+from keras_vae.distributions.gaussians import diagonal_normal
+from keras_vae.noise import standard_normal
 
 _package = "keras_vae"
 
