@@ -88,10 +88,12 @@ class Inference(keras.Model):
 
     def _in_batches(self, function, batch_size, x, condition):
         """Applies a function batch by batch, so that memory does not grow with the data."""
-        if keras.backend.is_keras_tensor(x) or len(x) <= batch_size:
+        if keras.backend.is_keras_tensor(x):
             return function(x, condition)
-        parts = []
         conditions = self.conditions(condition, len(x))
+        if len(x) <= batch_size:
+            return function(x, conditions)
+        parts = []
         for start in range(0, len(x), batch_size):
             batch = slice(start, start + batch_size)
             parts.append(function(x[batch], None if conditions is None else conditions[batch]))

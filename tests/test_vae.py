@@ -176,16 +176,14 @@ def test_beta_must_be_finite_and_not_negative(make_vae, beta):
     with pytest.raises(ValueError, match=r"`beta`. Expected a finite number of at least 0. Rec"):
         make_vae(beta=beta)
     vae = make_vae(beta=0.5)
-    with pytest.raises(ValueError, match=rf"Received: {beta}"):
+    with pytest.raises(ValueError, match=rf"Received: beta={beta}"):
         vae.beta = beta
     assert float(vae.beta) == 0.5
 
 
-def test_compiling_with_a_loss_is_refused(make_vae, images):
-    vae = make_vae(compile_kwargs={"loss": "mse"})
+def test_compiling_with_a_loss_is_refused(make_vae):
     with pytest.raises(ValueError, match=r"compile it without the argument `loss`.*Received.*mse"):
-        vae.fit(images, verbose=0)
-    assert vae.optimizer.iterations == 0
+        make_vae(compile_kwargs={"loss": "mse"})
 
 
 def test_compiled_metrics_see_images_and_reconstructions(make_vae, images):

@@ -290,7 +290,8 @@ class TermTrainer(ChecksData, BuildsWithoutData, abc.ABC):
             return
         result = self.compute_output_spec(*self.symbolic_inputs(), training=True, return_pass=True)
         names = ["loss", *result.terms, *result.logged]
-        if self.losses:
+        # The model's own losses may be those of an earlier step.
+        if any(layer.losses for layer in self.layers):
             names.append("regularization_loss")
         with self.distribute_strategy.scope():
             self._tracker_of_terms.build(dict.fromkeys(names))
