@@ -1,8 +1,6 @@
 """The main job, on a few small images in place of MNIST."""
 
-import importlib.util
 import sys
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -12,16 +10,12 @@ from PIL import Image
 
 import keras_vae
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "mnist.py"
 SETTINGS = ["--steps", "5", "--batch-size", "8", "--hidden-sizes", "6", "--latent-dim", "3"]
 
 
 @pytest.fixture
-def mnist():
-    spec = importlib.util.spec_from_file_location("examples_mnist", EXAMPLE)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def mnist(load_program):
+    return load_program("examples/mnist.py")
 
 
 @pytest.fixture
