@@ -75,8 +75,7 @@ class Chart:
             getattr(self.axes, f"set_{name}scale")("log" if logarithmic else "linear")
         if axis.get_label_text() != label:
             axis.set_label_text(label)
-            # Without a fixed place the label's is found from the boxes of all tick labels.
-            axis.set_label_coords(*((0.5, -0.095) if name == "x" else (-0.1, 0.5)))
+            self._place_label(axis, name)
         if logarithmic:
             low, high = low / 1.12, high * 1.12
             ticks, minor, formatter = _logarithmic_ticks(low, high)
@@ -107,6 +106,16 @@ class Chart:
         self._shown = set()
         self._canvas.draw()
         return Image.fromarray(np.asarray(self._canvas.buffer_rgba())[..., :3].copy())
+
+    def _place_label(self, axis, name):
+        """Puts an axis's label at the edge: elsewhere its place is found from all tick labels."""
+        from matplotlib.transforms import IdentityTransform, blended_transform_factory
+
+        pixels, middle = IdentityTransform(), self.axes.transAxes
+        if name == "x":
+            axis.set_label_coords(0.5, 19, blended_transform_factory(middle, pixels))
+        else:
+            axis.set_label_coords(19, 0.5, blended_transform_factory(pixels, middle))
 
     def _box(self, legend_lines):
         """Where the axes stand. Margins are fixed: finding them takes longer than drawing."""
@@ -163,13 +172,13 @@ def _logarithmic_ticks(low, high):
     """Ticks, minor ticks and how to write the first."""
     from matplotlib import ticker
 
-    # Within a decade 1, 2 and 5 may leave one tick; beyond three, powers of ten are enough.
+    # Within a decade 1, 2 and 5 may leave one tick.
     if high < 10 * low:
         return _linear_ticks(low, high)
+    # Beyond three decades powers of ten are enough, and minor ticks would take most of the time.
     few = high < 1000 * low
-    subs = (1, 2, 5) if few else (1,)
-    ticks = ticker.LogLocator(subs=subs, numticks=10).tick_values(low, high)
-    minor = ticker.LogLocator(subs=range(2, 10), numticks=10).tick_values(low, high)
+    ticks = ticker.LogLocator(subs=(1, 2, 5) if few else (1,), numticks=10).tick_values(low, high)
+    minor = ticker.LogLocator(subs=range(2, 10)).tick_values(low, high) if few else []
     if low >= 1e-3 and high < 1e5:
         return ticks, minor, ticker.StrMethodFormatter("{x:g}")
     every = (np.inf, np.inf)

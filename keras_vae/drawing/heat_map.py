@@ -36,22 +36,22 @@ def heat_map(
 
     figure = Figure(figsize=(width / 100, height / 100), dpi=100, facecolor="white")
     axes = figure.add_axes(box(left, width - left - right))
-    shown = axes.imshow(
+    middles = np.asarray(epochs, float)
+    between = (middles[1:] + middles[:-1]) / 2
+    shown = axes.pcolormesh(
+        [middles[0] - 0.5, *between, middles[-1] + 0.5],
+        np.arange(len(values) + 1) - 0.5,
         np.ma.masked_where(~finite, values),
         cmap=colormaps["magma"].with_extremes(bad="#808080"),
         vmin=0,
         vmax=highest,
-        aspect="auto",
-        interpolation="nearest",
     )
+    axes.invert_yaxis()
     axes.set_xlabel("epoch")
-    axes.set_ylabel("latent")
-    # Only whole numbers have a row or a column of their own.
-    axes.xaxis.set_major_locator(ticker.MaxNLocator(10, integer=True))
-    axes.yaxis.set_major_locator(ticker.MaxNLocator(10, integer=True))
-    epochs = dict(enumerate(epochs))
-    axes.xaxis.set_major_formatter(lambda column, _: f"{epochs.get(round(column), '')}")
-    axes.yaxis.set_major_formatter(lambda row, _: f"z{row:.0f}")
+    whole = {"nbins": 12, "steps": [1, 2, 5, 10], "integer": True}
+    axes.xaxis.set_major_locator(ticker.MaxNLocator(**whole))
+    axes.yaxis.set_major_locator(ticker.MaxNLocator(**whole))
+    axes.yaxis.set_major_formatter(ticker.StrMethodFormatter("z{x:.0f}"))
     bar = figure.colorbar(shown, cax=figure.add_axes(box(width - right + 16, 16)))
     bar.set_label(label)
     return rendered(figure)

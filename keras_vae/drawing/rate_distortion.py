@@ -11,6 +11,8 @@ from keras_vae.drawing.palette import MUTED, PALETTE
 
 _RATE = "rate: KL(q(z|x) || p(z))  [nats]"
 _DISTORTION = "distortion: -log p(x|z)  [nats]"
+# Pixels along a diagonal that an ELBO takes.
+_LEVEL_LENGTH = 66
 
 
 def rate_distortion(
@@ -55,7 +57,7 @@ def rate_distortion(
     numbered = finite(rates, distortions, epochs)
     for index in sorted({0, len(numbered[0]) - 1}) if len(numbered[0]) else ():
         x, y, epoch = (axis[index] for axis in numbered)
-        _label(chart, f"end {index > 0}", x, y, f"epoch {epoch:g}", "center")
+        _label(chart, f"end {index > 0}", x, y, f"epoch {epoch:g}")
     return chart.picture()
 
 
@@ -97,7 +99,7 @@ def rate_distortion_points(
         x, y = means[0]
         near = (np.abs(means - means[0]) / size < 0.03).all(axis=1)
         label = ", ".join(name for name, close in zip(points, near, strict=True) if close)
-        _label(chart, f"label {label}", x, y + 0.015 * size[1], label, "bottom")
+        _label(chart, f"label {label}", x, y, label)
         names = [name for name, close in zip(points, near, strict=True) if not close]
         points, means = {name: points[name] for name in names}, means[~near]
     return chart.picture()
@@ -113,8 +115,6 @@ def _plane(chart, shown, xlabel, ylabel):
     (left, right), (bottom, top) = chart.axes.get_xlim(), chart.axes.get_ylim()
     levels = ticker.MaxNLocator(6).tick_values(left + bottom, right + top)
     levels = [level for level in levels if left + bottom < level < right + top]
-    box = chart.axes.get_window_extent()
-    steepness = box.height / (top - bottom) / (box.width / (right - left))
     for index, level in enumerate(levels):
         chart.line(
             f"diagonal {index}",
@@ -126,25 +126,48 @@ def _plane(chart, shown, xlabel, ylabel):
             label="equal ELBO" if index == 0 else "_",
             zorder=1,
         )
-        # Written along the diagonal where it enters the axes from the left or from above.
-        x = max(left, level - top) + 0.015 * (right - left)
-        if x > left + 0.8 * (right - left):
-            continue
-        chart.text(
-            f"level {index}",
-            x,
-            level - x,
-            f"ELBO {-level:g}",
-            color=MUTED,
-            fontsize=8,
-            rotation=-math.degrees(math.atan(steepness)),
-            rotation_mode="anchor",
-            verticalalignment="bottom",
-        )
+        _write_level(chart, f"level {index}", level, shown)
 
 
-def _label(chart, key, x, y, text, vertical):
-    """Writes a text beside a point, on the side that has more room."""
+def _write_level(chart, key, level, shown):
+    """Writes an ELBO along its diagonal, where it is farthest from what is shown."""
+    (left, right), (bottom, top) = chart.axes.get_xlim(), chart.axes.get_ylim()
+    box = chart.axes.get_window_extent()
+    # Pixels a nat.
+    across, up = box.width / (right - left), box.height / (top - bottom)
+    first, last = max(left, level - top), min(right, level - bottom)
+    length = _LEVEL_LENGTH / math.hypot(across, up)
+    if last - first < 1.5 * length:
+        return
+    starts = np.linspace(first + length / 8, last - 1.2 * length, 9)[:, None]
+    path = np.stack(
+        [
+            np.interp(np.linspace(0, 1, 200), np.linspace(0, 1, len(shown)), axis)
+            for axis in shown.T
+        ],
+        axis=1,
+    )
+    middles = np.concatenate([starts + length / 2, level - starts - length / 2], axis=1)
+    distances = np.linalg.norm((middles[:, None] - path) * (across, up), axis=-1).min(axis=1)
+    x = float(starts[distances.argmax(), 0])
+    chart.text(
+        key,
+        x,
+        level - x,
+        f"ELBO {-level:g}".replace("-", "\N{MINUS SIGN}"),
+        color=MUTED,
+        fontsize=8,
+        rotation=-math.degrees(math.atan2(up, across)),
+        rotation_mode="anchor",
+        verticalalignment="bottom",
+    )
+
+
+def _label(chart, key, x, y, text):
+    """Writes a text beside a point: of one on the left upwards, of one on the right downwards.
+
+    So it misses a path along which the distortion falls as the rate rises.
+    """
     on_the_left = x < sum(chart.axes.get_xlim()) / 2
     chart.text(
         key,
@@ -152,6 +175,6 @@ def _label(chart, key, x, y, text, vertical):
         y,
         f"  {text}  ",
         horizontalalignment="left" if on_the_left else "right",
-        verticalalignment=vertical,
+        verticalalignment="bottom" if on_the_left else "top",
         fontsize=9,
     )
