@@ -5,7 +5,7 @@ from PIL import Image
 
 from keras_vae.drawing.palette import GRID
 
-_LEFT, _BOTTOM, _RIGHT, _TOP = 78, 54, 24, 16
+_LEFT, _BOTTOM, _RIGHT, _TOP = 82, 54, 24, 16
 _LEGEND_LINE = 19
 
 
@@ -30,6 +30,7 @@ class Chart:
         self.axes = figure.add_axes(self._box(legend_lines=1))
         self.axes.grid(color=GRID, linewidth=0.7)
         self.axes.set_axisbelow(True)
+        self.axes.tick_params(labelsize=9)
         for side in ("top", "right"):
             self.axes.spines[side].set_visible(False)
         self._lines = {}
@@ -163,7 +164,7 @@ def _linear_ticks(low, high):
     """Ticks, minor ticks and how to write the first."""
     from matplotlib import ticker
 
-    formatter = ticker.ScalarFormatter(useMathText=True)
+    formatter = ticker.ScalarFormatter()
     formatter.set_powerlimits((-3, 5))
     return ticker.MaxNLocator(5).tick_values(low, high), [], formatter
 
@@ -179,10 +180,9 @@ def _logarithmic_ticks(low, high):
     few = high < 1000 * low
     ticks = ticker.LogLocator(subs=(1, 2, 5) if few else (1,), numticks=10).tick_values(low, high)
     minor = ticker.LogLocator(subs=range(2, 10)).tick_values(low, high) if few else []
-    if low >= 1e-3 and high < 1e5:
+    if few or (low >= 1e-3 and high < 1e5):
         return ticks, minor, ticker.StrMethodFormatter("{x:g}")
-    every = (np.inf, np.inf)
-    return ticks, minor, ticker.LogFormatterSciNotation(minor_thresholds=every)
+    return ticks, minor, ticker.LogFormatterSciNotation()
 
 
 def _within(ticks, low, high):
