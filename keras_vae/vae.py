@@ -18,6 +18,7 @@ from keras_vae.distributions import (
     reparameterized_sample,
 )
 from keras_vae.inference import Inference
+from keras_vae.network_checks import check_decoder, check_encoder
 from keras_vae.presets import HasPresets
 from keras_vae.training.data_checks import DataCheck, as_float_images
 from keras_vae.training.term_trainer import TermTrainer
@@ -125,6 +126,7 @@ class VAE(Inference, HasPresets, TermTrainer):
         self.kl_balance = None if kl_balance is None else arguments.share("kl_balance", kl_balance)
         self.latent_dim = None
         self._event_shape = None
+        self._networks_checked = False
         encoder_input = getattr(encoder, "input_shape", None) if encoder.built else None
         if isinstance(encoder_input, tuple):
             self.build(encoder_input)
@@ -372,6 +374,15 @@ class VAE(Inference, HasPresets, TermTrainer):
             noise = self.noise(batch_size, (self.latent_dim,), training, stream=1)
             return reparameterized_sample(prior, noise)
         return prior.sample(batch_size, seed=self.noise_seed(training, stream=1))
+
+    def prepare_to_train(self):
+        """Looks at what the networks return, once, and makes what training needs."""
+        if self.built and not self._networks_checked:
+            likelihood = self.likelihood
+            check_encoder(self.encoder, self.event_shape, likelihood.lower, likelihood.upper)
+            check_decoder(self.decoder, self.decoder_input_dim(self.latent_dim), likelihood)
+            self._networks_checked = True
+        super().prepare_to_train()
 
     def symbolic_inputs(self) -> tuple:
         """Symbolic images."""
