@@ -171,7 +171,7 @@ def code_means(vae: keras_vae.VAE, labelled) -> np.ndarray:
     """The means of q(z|x), or of q(z|x, y) where the model asks for labels, `[n, latent]`."""
     has_condition = isinstance(vae, objectives.ConditionalVAE)
     return np.concatenate(
-        [vae.encode(pair if has_condition else pair[0]).mean() for pair in labelled]
+        [vae.encode(x, labels if has_condition else None).mean() for x, labels in labelled]
     )
 
 

@@ -87,7 +87,7 @@ def test_without_mnist_it_says_so_and_takes_typeset_digits(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--beta", "-1"], "`beta`. Expected a finite number of at least 0. Received: -1"),
+        (["--beta", "-1"], "`beta`. Expected a finite number of at least 0. Received: beta=-1.0"),
         (["--beta", "nan"], "`beta`. Expected a finite number"),
         (["--latent-dim", "0"], "`latent_dim`. Expected positive integers. Received: 0"),
         (["--hidden-sizes", "-3"], "`hidden_sizes`. Expected positive integers. Received: -3"),
