@@ -100,7 +100,7 @@ def beta_tc_as_published(seed: int) -> dict:
 class ColumnWeightedTCVAE(BetaTCVAE):
     """Stratified weights as disentangling-vae has them, to tell whether they make a difference."""
 
-    def divergence(self, posterior, z, kl):
+    def regularizers(self, posterior, z, kl, training):
         """The three terms of `BetaTCVAE`, from other weights."""
         others = tf.cast(tf.shape(z)[0] - 1, tf.float32)
         column = tf.range(tf.shape(z)[0])[None, :, None]

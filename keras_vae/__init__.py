@@ -5,6 +5,8 @@ priors, `datasets` its images. The callbacks live in `keras_vae.callbacks`, whic
 others.
 """
 
+import importlib as _importlib
+
 import keras as _keras
 
 if _keras.backend.backend() != "tensorflow":
@@ -18,13 +20,24 @@ from keras_vae import datasets, distributions, evaluation, networks, objectives,
 from keras_vae.vae import VAE
 
 __version__ = "0.1.0"
-__all__ = ["VAE", "datasets", "distributions", "evaluation", "networks", "objectives", "presets"]
+__all__ = [
+    "VAE",
+    "callbacks",
+    "datasets",
+    "distributions",
+    "evaluation",
+    "networks",
+    "objectives",
+    "presets",
+]
 
 
 def __getattr__(name):
     # The callbacks are loaded when they are first asked for: they bring the drawing with them.
     if name == "callbacks":
-        import importlib
-
-        return importlib.import_module("keras_vae.callbacks")
+        return _importlib.import_module("keras_vae.callbacks")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted({*globals(), *__all__})

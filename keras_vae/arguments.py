@@ -2,7 +2,7 @@
 
 import math
 import numbers
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 
 import numpy as np
 
@@ -22,6 +22,19 @@ def count(argument: str, value, least: int = 1) -> int:
     if not _is_integer(value) or value < least:
         raise invalid(argument, expected, value)
     return int(value)
+
+
+def counts(argument: str, values) -> tuple[int, ...]:
+    """A sequence of positive integers, such as the units of layers.
+
+    Raises:
+        ValueError: If it is no sequence, or one of them is no positive integer.
+    """
+    is_sequence = isinstance(values, Iterable) and not isinstance(values, str | bytes | Mapping)
+    values = list(values) if is_sequence else values
+    if not is_sequence or not all(_is_integer(value) and value >= 1 for value in values):
+        raise invalid(argument, "a sequence of positive integers, such as [100, 100]", values)
+    return tuple(int(value) for value in values)
 
 
 def seed(argument: str, value) -> int:
@@ -79,6 +92,17 @@ def number(argument: str, value, least: float = -math.inf) -> float:
     if not max(least, -limit) <= converted <= limit:
         raise invalid(argument, expected, value)
     return converted
+
+
+def positive(argument: str, value) -> float:
+    """A finite number above 0.
+
+    Raises:
+        ValueError: If it is anything else.
+    """
+    if not _is_number(value) or not 0 < value < math.inf:
+        raise invalid(argument, "a positive number", value)
+    return float(value)
 
 
 def invalid(argument: str, expected: str, value) -> ValueError:

@@ -6,13 +6,13 @@ the mean over the images, the standard deviation over them divided by the root o
 """
 
 import math
-import numbers
 from collections.abc import Iterator
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_vae import arguments, latent_measures
 from keras_vae.datasets import from_arrays
 from keras_vae.distributions import is_factorized
 from keras_vae.training import data_checks
@@ -81,7 +81,7 @@ def log_likelihood(
         ValueError: If `num_samples` is less than 1, there are no images, they do not fit the model,
             or the estimate is not finite.
     """
-    num_samples = _positive(num_samples, "num_samples")
+    num_samples = arguments.count("num_samples", num_samples)
     _check_built(model)
     prior = model.prior_distribution()
 
@@ -121,7 +121,7 @@ def latent_statistics(
     """How much each latent is used.
 
     A unit is active if the variance over the images of its posterior mean exceeds the threshold
-    (Burda et al., 2016, section 3.3).
+    (Burda et al., 2016, section 5.2).
 
     Args:
         model: A built `keras_vae.VAE`.
@@ -138,11 +138,7 @@ def latent_statistics(
         ValueError: If `threshold` is no number of at least 0, there are no images, they do not fit
             the model, or a statistic is not finite.
     """
-    if not (isinstance(threshold, numbers.Real) and threshold >= 0):
-        raise ValueError(
-            "Invalid value for argument `threshold`. Expected a variance of at least 0. "
-            f"Received: threshold={threshold!r}"
-        )
+    threshold = arguments.number("threshold", threshold, least=0)
 
     @tf.function(reduce_retracing=True)
     def statistics(images, noise_seed):
@@ -153,9 +149,9 @@ def latent_statistics(
         return (posterior.mean(),)
 
     means, *kl = _over_batches(statistics, model, dataset, 0, progress)
-    variance = means.var(axis=0)
+    variance = latent_measures.variance_of_means(means)
     return {
-        "active_units": int((variance > threshold).sum()),
+        "active_units": latent_measures.active_units(variance, threshold),
         "kl_per_dimension": kl[0].mean(axis=0).tolist() if kl else None,
         "variance_of_means": variance.tolist(),
         "num_images": len(means),
@@ -203,7 +199,7 @@ def linear_probe(model, train, test, epochs: int = 20, seed: int = 0) -> dict[st
         ValueError: If there are no images, they do not fit the model, there is not one label from
             0 for each, or `epochs` is less than 1.
     """
-    epochs = _positive(epochs, "epochs")
+    epochs = arguments.count("epochs", epochs)
     codes, labels = _codes_and_labels(model, train)
     test_codes, test_labels = _codes_and_labels(model, test)
     mean, deviation = codes.mean(axis=0), codes.std(axis=0) + 1e-8
@@ -224,11 +220,7 @@ def linear_probe(model, train, test, epochs: int = 20, seed: int = 0) -> dict[st
 
 def _over_batches(function, model, dataset, seed, progress, batch_size=1000):
     """Applies a function of images and a seed to all batches, and joins what it returns."""
-    if not isinstance(seed, numbers.Integral) or not 0 <= seed < 2**31:
-        raise ValueError(
-            "Invalid value for argument `seed`. Expected an integer from 0 to 2**31 - 1. "
-            f"Received: seed={seed!r}"
-        )
+    arguments.seed("seed", seed)
     check, batches = _checked(model, dataset, batch_size)
     count = int(batches.cardinality())
     bar = keras.utils.Progbar(count if count > 0 else None, unit_name="batch") if progress else None
@@ -255,9 +247,7 @@ def _over_batches(function, model, dataset, seed, progress, batch_size=1000):
 def _checked(model, dataset, batch_size):
     """The check of a model's images, and batches that it has been added to."""
     _check_built(model)
-    check = data_checks.ImageCheck(
-        model.event_shape, model.likelihood.lower, model.likelihood.upper
-    )
+    check = model.data_check()
     if not isinstance(dataset, tf.data.Dataset):
         images = data_checks.images_of(dataset)
         if isinstance(dataset, Iterator | keras.utils.PyDataset):
@@ -279,15 +269,6 @@ def _check_built(model):
             f"Received: {type(model).__name__}. Call a model that is not built on a batch of "
             "images, or `build((None, height, width, channels))`, first."
         )
-
-
-def _positive(value, argument):
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < 1:
-        raise ValueError(
-            f"Invalid value for argument `{argument}`. Expected a positive integer. "
-            f"Received: {argument}={value!r}"
-        )
-    return int(value)
 
 
 def _codes_and_labels(model, dataset):

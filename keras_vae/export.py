@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 
-def export_saved_model(vae, filepath: str | os.PathLike, verbose: bool = True):
+def saved_model(vae, filepath: str | os.PathLike, verbose: bool = True):
     """Writes a SavedModel with the signatures of a VAE.
 
     - `serving_default` and `reconstruct`: images `[n, *event]` -> images;

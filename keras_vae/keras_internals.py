@@ -71,6 +71,10 @@ def validates(fit_arguments: dict) -> bool:
     Args:
         fit_arguments: The extra keyword arguments that `evaluate` got.
     """
+    for name in fit_arguments:
+        if name.startswith("_") and name != _CACHED:
+            what = f"the argument `{_CACHED}` of `evaluate`, and has `{name}`"
+            raise ChangedInternalsError(_message(what, "to check validation data once"))
     return bool(fit_arguments.get(_CACHED))
 
 
@@ -110,14 +114,18 @@ class BuildsWithoutData(keras.Model):
     resumed run goes on in the order of its data, that batch would be lost to training.
     """
 
+    def __init__(self, *args, **kwargs):
+        # Where Keras no longer calls it, what overrides it would do nothing.
+        _get(keras.Model, "_maybe_symbolic_build", _FIRST_BATCH)
+        super().__init__(*args, **kwargs)
+
     def prepare_to_train(self):
         """Makes what training needs of a built model, in the scope of its strategy."""
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
         metrics = compiled_metrics(self)
         if not self.built or not (metrics is None or metrics.built):
-            build = _get(super(), "_maybe_symbolic_build", "to keep the data's first batch")
-            build(iterator, data_batch)
+            super()._maybe_symbolic_build(iterator, data_batch)
             return
         self.prepare_to_train()
 
@@ -134,6 +142,7 @@ def _global_state():
     return global_state
 
 
+_FIRST_BATCH = "to keep the data's first batch"
 _PICTURES = "to draw pictures without disturbing the noise of training"
 
 

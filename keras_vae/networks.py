@@ -6,11 +6,12 @@ losses or sampling. The outputs are float32 under any dtype policy.
 """
 
 import math
-import numbers
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import keras
 from keras import layers, ops
+
+from keras_vae import arguments
 
 MINIMUM_SCALE = 1e-6
 SCALES = ("softplus", "square", "exp")
@@ -37,18 +38,8 @@ class PositiveScale(layers.Layer):
         self, parameterization: str = "softplus", minimum: float = MINIMUM_SCALE, **kwargs
     ):
         super().__init__(**kwargs)
-        if parameterization not in SCALES:
-            raise ValueError(
-                f"Invalid value for argument `scale`. Expected one of {list(SCALES)}. "
-                f"Received: scale={parameterization!r}"
-            )
-        if not (isinstance(minimum, numbers.Real) and 0 < minimum < math.inf):
-            raise ValueError(
-                "Invalid value for argument `minimum`. Expected a positive number. "
-                f"Received: minimum={minimum}"
-            )
-        self.parameterization = parameterization
-        self.minimum = float(minimum)
+        self.parameterization = arguments.one_of("scale", parameterization, SCALES)
+        self.minimum = arguments.positive("minimum", minimum)
 
     def call(self, inputs):
         """The standard deviations."""
@@ -132,7 +123,7 @@ def mlp_decoder(
         ValueError: If a size is not a positive integer.
     """
     output_shape = _shape(output_shape, "output_shape")
-    inputs = layers.Input((_size(latent_dim, "latent_dim"),), name="code")
+    inputs = layers.Input((arguments.count("latent_dim", latent_dim),), name="code")
     features = _hidden_layers(inputs, hidden_sizes, activation)
     pixels = layers.Dense(math.prod(output_shape), dtype="float32", name="pixels")(features)
     return keras.Model(inputs, layers.Reshape(output_shape)(pixels), name=name)
@@ -171,7 +162,10 @@ def conv_encoder(
         ValueError: If height or width do not halve evenly once for each of the filters.
     """
     inputs, input_shape = _image_input(input_shape)
-    filters, kernel_size = _sizes(filters, "filters"), _size(kernel_size, "kernel_size")
+    filters, kernel_size = (
+        arguments.counts("filters", filters),
+        arguments.count("kernel_size", kernel_size),
+    )
     _halved(input_shape, len(filters))
     features = inputs
     for index, count in enumerate(filters):
@@ -219,10 +213,13 @@ def conv_decoder(
         ValueError: If height or width do not halve evenly once for each of the filters.
     """
     output_shape = _shape(output_shape, "output_shape")
-    filters, kernel_size = _sizes(filters, "filters"), _size(kernel_size, "kernel_size")
+    filters, kernel_size = (
+        arguments.counts("filters", filters),
+        arguments.count("kernel_size", kernel_size),
+    )
     smallest = (*_halved(output_shape, len(filters)), filters[0])
-    inputs = layers.Input((_size(latent_dim, "latent_dim"),), name="code")
-    hidden_sizes = _sizes(hidden_sizes, "hidden_sizes")
+    inputs = layers.Input((arguments.count("latent_dim", latent_dim),), name="code")
+    hidden_sizes = arguments.counts("hidden_sizes", hidden_sizes)
     features = _hidden_layers(inputs, (*hidden_sizes, math.prod(smallest)), activation)
     features = layers.Reshape(smallest)(features)
     for index, count in enumerate(filters):
@@ -247,13 +244,13 @@ def _image_input(shape):
 
 def _hidden_layers(features, sizes, activation):
     activation = _activation(activation)
-    for index, units in enumerate(_sizes(sizes, "hidden_sizes")):
+    for index, units in enumerate(arguments.counts("hidden_sizes", sizes)):
         features = layers.Dense(units, activation=activation, name=f"hidden_{index}")(features)
     return features
 
 
 def _posterior_parameters(features, latent_dim, scale, full_covariance):
-    units = _size(latent_dim, "latent_dim")
+    units = arguments.count("latent_dim", latent_dim)
     loc = layers.Dense(units, dtype="float32", name="loc")(features)
     raw_scale = layers.Dense(units, dtype="float32", name="raw_scale")(features)
     scale = PositiveScale(scale, dtype="float32", name="scale")(raw_scale)
@@ -279,7 +276,7 @@ def _halved(shape, times):
 
 
 def _shape(values, argument):
-    shape = _sizes(values, argument)
+    shape = arguments.counts(argument, values)
     if not shape:
         raise ValueError(
             f"Invalid value for argument `{argument}`. Expected the shape of one image, such as "
@@ -296,21 +293,3 @@ def _activation(identifier):
             "Invalid value for argument `activation`. Expected the name of a Keras activation, "
             f"such as 'relu' or 'silu', or a function. Received: activation={identifier!r}"
         ) from None
-
-
-def _sizes(values, argument):
-    if isinstance(values, str) or not isinstance(values, Iterable):
-        raise ValueError(
-            f"Invalid value for argument `{argument}`. Expected a sequence of positive integers, "
-            f"such as [100, 100]. Received: {argument}={values!r}"
-        )
-    return tuple(_size(value, argument) for value in values)
-
-
-def _size(value, argument):
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < 1:
-        raise ValueError(
-            f"Invalid value for argument `{argument}`. Expected positive integers. "
-            f"Received: {value!r}"
-        )
-    return int(value)

@@ -21,11 +21,48 @@ from pathlib import Path
 import h5py
 import keras
 
+from keras_vae.files import write_whole
+
 CARD_FORMAT = 1
 _REQUIRED = {"format": int, "name": str, "description": str, "sha256": str, "versions": dict}
 _PARTS = {"metadata.json", "config.json", "model.weights.h5"}
 _LARGEST_CARD = 2**20
 _LARGEST_MODEL = 2**30
+
+
+class HasPresets(keras.Model):
+    """A model that loads from a preset, and saves itself as one."""
+
+    @classmethod
+    def from_preset(cls, preset: str):
+        """Loads a trained model.
+
+        Args:
+            preset: A name from `keras_vae.presets.names()`, or a folder that `save_to_preset`
+                wrote.
+
+        Returns:
+            The model, compiled with Adam at a learning rate of 0.001: ready to `fit`.
+
+        Raises:
+            ValueError: If there is no such preset, it is damaged or altered, or it is no `cls`.
+        """
+        model = load(preset)
+        if not isinstance(model, cls):
+            raise ValueError(
+                f"Preset {preset!s} is a {type(model).__name__}. Expected: a {cls.__name__}. Load "
+                f"it with `{type(model).__name__}.from_preset`."
+            )
+        return model
+
+    def save_to_preset(self, directory, **details):
+        """Saves the model, without its optimizer's state, with a card that describes it.
+
+        Args:
+            directory: The preset's folder, made if need be; its name is the preset's name.
+            **details: What else the card should say, such as `description` or `figures`.
+        """
+        save(self, directory, **details)
 
 
 def folder() -> Path:
@@ -38,10 +75,9 @@ def names() -> list[str]:
     return sorted(path.stem for path in folder().glob("*.json"))
 
 
-def list() -> list[str]:
-    """One line for each preset that ships with the package: its name and what it is."""
-    width = max((len(name) for name in names()), default=0)
-    return [f"{name:{width}}  {card(name)['description']}" for name in names()]
+def descriptions() -> dict[str, str]:
+    """What each preset that ships with the package is, in a sentence, by its name."""
+    return {name: card(name)["description"] for name in names()}
 
 
 def card(preset: str | os.PathLike) -> dict:
@@ -118,7 +154,6 @@ def write(model: keras.Model, directory: Path, name: str, details: dict) -> Path
     import tensorflow as tf
 
     import keras_vae
-    from keras_vae.files import write_whole
 
     directory.mkdir(parents=True, exist_ok=True)
     model_path = directory / f"{name}.keras"

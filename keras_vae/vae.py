@@ -1,18 +1,13 @@
-"""The variational autoencoder as a Keras model."""
+"""The variational autoencoder as a Keras model: its mathematics."""
 
-import functools
-import inspect
 import math
-import numbers
-import random
 from collections.abc import Mapping
 
 import keras
-import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from keras_vae import presets
+from keras_vae import arguments
 from keras_vae.distributions import (
     get_likelihood,
     get_posterior,
@@ -21,19 +16,19 @@ from keras_vae.distributions import (
     kl_divergence,
     kl_per_dimension,
     reparameterized_sample,
-    standard_normal,
 )
-from keras_vae.export import export_saved_model
-from keras_vae.training import data_checks
-from keras_vae.training.compiled_steps import compiled_train_function, loop_pays
-from keras_vae.training.term_tracker import TermTracker
-from keras_vae.workers import reducible_logs
+from keras_vae.inference import Inference
+from keras_vae.network_checks import check_decoder, check_encoder
+from keras_vae.presets import HasPresets
+from keras_vae.training.data_checks import DataCheck, as_float_images
+from keras_vae.training.term_trainer import TermTrainer
+from keras_vae.training.terms import LoggedMean, Pass, Term
 
 REDUCTIONS = ("sum", "mean")
 
 
 @keras.saving.register_keras_serializable(package="keras_vae")
-class VAE(keras.Model):
+class VAE(Inference, HasPresets, TermTrainer):
     """A beta-VAE: encoder q(z|x), decoder p(x|z), trained on the beta-weighted negative ELBO.
 
     The loss of an example x, with z drawn once from q(z|x) by reparameterisation, is
@@ -102,9 +97,6 @@ class VAE(keras.Model):
     >>> vae.fit(images, epochs=10)
     """
 
-    # What a member appends to the code before the decoder sees it.
-    condition_dim = 0
-
     def __init__(
         self,
         encoder: keras.Model,
@@ -120,73 +112,24 @@ class VAE(keras.Model):
         coefficients: Mapping | None = None,
         **kwargs,
     ):
-        # Images reach the likelihood in float32 whatever the dtype policy; the networks, which
-        # have policies of their own, cast what they are given.
-        super().__init__(autocast=False, **kwargs)
         for argument, network in (("encoder", encoder), ("decoder", decoder)):
             if not isinstance(network, keras.layers.Layer):
-                raise ValueError(
-                    f"Invalid value for argument `{argument}`. Expected a Keras model. "
-                    f"Received: {argument}={network!r}"
-                )
-        if reduction not in REDUCTIONS:
-            raise ValueError(
-                "Invalid value for argument `reduction`. Expected one of "
-                f"{list(REDUCTIONS)}. Received: reduction={reduction!r}"
-            )
-        is_integer = isinstance(seed, numbers.Integral) and not isinstance(seed, bool)
-        if seed is not None and not (is_integer and 0 <= seed < 2**31):
-            raise ValueError(
-                "Invalid value for argument `seed`. Expected an integer from 0 to 2**31 - 1. "
-                f"Received: seed={seed!r}"
-            )
-        is_share = isinstance(kl_balance, numbers.Real) and 0 < kl_balance < 1
-        if kl_balance is not None and not is_share:
-            raise ValueError(
-                "Invalid value for argument `kl_balance`. Expected a number between 0 and 1, or "
-                f"None. Received: kl_balance={kl_balance}"
-            )
+                raise arguments.invalid(argument, "a Keras model", network)
+        super().__init__({"beta": beta, **(coefficients or {})}, seed, **kwargs)
         self.encoder = encoder
         self.decoder = decoder
         self.likelihood = get_likelihood(likelihood)
         self.prior = get_prior(prior)
         self.posterior = get_posterior(posterior)
-        self.reduction = reduction
-        self.free_bits = _checked_coefficient("free_bits", free_bits)
-        self.kl_balance = kl_balance
-        self.seed = random.randrange(2**31) if seed is None else int(seed)
-        self._coefficients = {}
-        self._beta = self._add_coefficient("beta", beta)
-        for name, value in (coefficients or {}).items():
-            setattr(self, name, self._add_coefficient(name, value))
-        # Only draws when training without an optimizer, where there are no iterations to count.
-        self._seed_generator = keras.random.SeedGenerator(self.seed)
+        self.reduction = arguments.one_of("reduction", reduction, REDUCTIONS)
+        self.free_bits = arguments.number("free_bits", free_bits, least=0)
+        self.kl_balance = None if kl_balance is None else arguments.share("kl_balance", kl_balance)
         self.latent_dim = None
         self._event_shape = None
-        self._elbo_tracker = TermTracker()
+        self._networks_checked = False
         encoder_input = getattr(encoder, "input_shape", None) if encoder.built else None
         if isinstance(encoder_input, tuple):
             self.build(encoder_input)
-
-    @property
-    def beta(self):
-        """The weight of the KL, a scalar variable. Assign a float to change it."""
-        return self._beta
-
-    @beta.setter
-    def beta(self, value):
-        self._beta.assign(_checked_coefficient("beta", value))
-
-    def _add_coefficient(self, name, value):
-        self._coefficients[name] = _checked_coefficient(name, value)
-        return self.add_weight(
-            shape=(),
-            initializer=keras.initializers.Constant(self._coefficients[name]),
-            dtype="float32",
-            autocast=False,
-            trainable=False,
-            name=name,
-        )
 
     @property
     def event_shape(self) -> tuple[int, ...] | None:
@@ -202,16 +145,14 @@ class VAE(keras.Model):
         if self.built:
             return
         event_shape = tuple(input_shape[1:])
-        posterior = self.encoder(keras.KerasTensor((None, *event_shape)))
-        latent_dim = _latent_dim(posterior)
-        code_dim = latent_dim + self.condition_dim
+        latent_dim = _latent_dim(self.encoder(keras.KerasTensor((None, *event_shape))))
+        code_dim = self.decoder_input_dim(latent_dim)
         expected = getattr(self.decoder, "input_shape", None) if self.decoder.built else None
         if isinstance(expected, tuple) and expected != (None, code_dim):
-            added = f" and {self.condition_dim} for the condition" if self.condition_dim else ""
             raise ValueError(
                 f"`encoder` and `decoder` differ in latent size: the encoder returns {latent_dim} "
-                f"latents{added}, the decoder takes inputs of shape {expected}. Build the decoder "
-                f"with `latent_dim={code_dim}`."
+                f"latents, for which the decoder must take {code_dim} numbers, and it takes inputs "
+                f"of shape {expected}. Build the decoder with `latent_dim={code_dim}`."
             )
         parameters = self.decoder(keras.KerasTensor((None, code_dim)))
         for shape in {tuple(p.shape) for p in keras.tree.flatten(parameters)}:
@@ -228,30 +169,59 @@ class VAE(keras.Model):
         self._event_shape = event_shape
         self.built = True
 
-    # The model -----------------------------------------------------------------------------
+    def decoder_input_dim(self, latent_dim: int) -> int:
+        """How many numbers the decoder takes: the latents, and what a member appends to them."""
+        return latent_dim
 
-    def encode(self, x) -> tfd.Distribution:
+    def conditions(self, condition, count):
+        """What images or codes go with besides themselves: nothing, but for a conditional member.
+
+        Args:
+            condition: What was given as such.
+            count: Int scalar. How many images or codes there are.
+
+        Raises:
+            ValueError: If there is a condition.
+        """
+        if condition is not None:
+            raise ValueError(
+                f"A {type(self).__name__} takes no conditions; a "
+                "`keras_vae.objectives.ConditionalVAE` does. "
+                f"Received: condition={condition!r}"
+            )
+
+    # The three distributions ---------------------------------------------------------------
+
+    def encode(self, x, condition=None) -> tfd.Distribution:
         """The approximate posterior q(z|x).
 
         Args:
             x: Images, `[batch, *event]`.
+            condition: What is known about the images, for a member that takes conditions. Defaults
+                to `None`.
 
         Returns:
             A distribution of batch shape `[batch]` and event shape `[latent]`.
-        """
-        return self.posterior.distribution(
-            self.encoder(data_checks.as_float_images(x, self.event_shape))
-        )
 
-    def decode(self, z) -> tfd.Distribution:
+        Raises:
+            ValueError: If the images are no floating point numbers of the model's shape, or there
+                is a condition that the model does not take.
+        """
+        x = as_float_images(x, self.event_shape)
+        self.conditions(condition, tf.shape(x)[0])
+        return self.posterior.distribution(self.encoder(x))
+
+    def decode(self, z, condition=None) -> tfd.Distribution:
         """The likelihood p(x|z).
 
         Args:
             z: Codes, `[batch, latent]`.
+            condition: As for `encode`. Defaults to `None`.
 
         Returns:
             A distribution of batch shape `[batch]` and event shape `[*event]`.
         """
+        self.conditions(condition, tf.shape(z)[0])
         return self.likelihood.distribution(self.decoder(z))
 
     def prior_distribution(self) -> tfd.Distribution:
@@ -309,7 +279,9 @@ class VAE(keras.Model):
         """
         return kl_per_dimension(posterior, self.prior_distribution())
 
-    def divergence(self, posterior: tfd.Distribution, z, kl) -> dict:
+    # The pass, and what its loss is made of ------------------------------------------------
+
+    def regularizers(self, posterior: tfd.Distribution, z, kl, training: bool) -> dict:
         """What the loss adds to the reconstruction term: the hook that a family member overrides.
 
         Every entry is weighted, added to the loss and logged under its name without more code.
@@ -318,420 +290,109 @@ class VAE(keras.Model):
             posterior: q(z|x), of batch shape `[batch]` and event shape `[latent]`.
             z: One sample of it, `[batch, latent]`.
             kl: KL(q(z|x) || p(z)) in nats, `[batch]`. Logged as `kl_loss` in any case.
+            training: Bool. What `noise` wants to know.
 
         Returns:
-            `{name: (weight, nats)}`, the nats of shape `[batch]` or scalar.
+            `{name: (weight, nats)}`, the nats of shape `[batch]` or scalar; a weight of `None`
+            leaves a number out of the loss and in the logs.
         """
         if self.free_bits:
             means = tf.reduce_mean(self.kl_per_dimension(posterior), axis=0)
             kl = tf.reduce_sum(tf.maximum(means, self.free_bits))
         return {"kl_loss": (self.beta, kl)}
 
-    def objective(self, x, training: bool) -> tuple[tf.Tensor, dict]:
-        """One pass with a sample of q(z|x): the hook for what `divergence` cannot do.
+    def forward(self, x, condition, training: bool) -> Pass:
+        """One pass with a sample of q(z|x): the hook for what `regularizers` cannot do.
 
         Args:
             x: Images, `[batch, *event]`.
+            condition: What is known about them, or `None`.
             training: Bool. Whether the noise is this step's, instead of evaluation's.
 
         Returns:
-            The mean of p(x|z), `[batch, *event]`, and a dict: `reconstruction` (-log p(x|z), nats,
-            `[batch]`), `kl` (nats, `[batch]`), `z` (`[batch, latent]`) and `divergence` (what the
-            method of that name returns).
+            What `score` returns.
         """
-        posterior = self.encode(x)
-        z = self.reparameterize(posterior, self.noise(tf.shape(x)[0], training))
-        likelihood = self.decode(z)
+        posterior = self.encode(x, condition)
+        z = self.reparameterize(posterior, self.noise(tf.shape(x)[0], (self.latent_dim,), training))
+        likelihood = self.decode(z, condition)
+        distortion = -likelihood.log_prob(tf.cast(x, tf.float32))
         kl = self.kl_divergence(posterior, z)
-        return likelihood.mean(), {
-            "reconstruction": -likelihood.log_prob(x),
-            "kl": kl,
-            "z": z,
-            "divergence": self.divergence(posterior, z, kl),
-        }
+        regularizers = self.regularizers(posterior, z, kl, training)
+        return self.score(likelihood.mean(), distortion, kl, regularizers)
 
-    def call(self, x, training: bool = False, return_terms: bool = False):
+    def score(self, reconstruction, distortion, rate, regularizers: Mapping) -> Pass:
+        """The terms of the loss and what is logged beside them.
+
+        `distortion` and `rate` are nats an example, whatever the loss makes of them: the
+        `reconstruction_loss` and `kl_loss` that are logged are these terms as they enter the loss.
+
+        Args:
+            reconstruction: The mean of p(x|z), `[batch, *event]`.
+            distortion: -log p(x|z), nats, `[batch]`.
+            rate: KL(q(z|x) || p(z)), nats, `[batch]`.
+            regularizers: What the hook of that name returns.
+        """
+        is_mean = self.reduction == "mean"
+        pixels, latents = (math.prod(self.event_shape), self.latent_dim) if is_mean else (1, 1)
+        terms = {
+            "reconstruction_loss": Term(1.0, distortion, pixels),
+            "kl_loss": Term(None, rate, latents),
+            **{name: Term(*term, latents) for name, term in regularizers.items()},
+        }
+        logged = {
+            "elbo": LoggedMean(-(distortion + rate)),
+            # Weighted by the KL, the epoch's beta times the epoch's KL is the mean of their
+            # products, also while a schedule moves beta.
+            "beta": LoggedMean(self.beta, share=terms["kl_loss"].value),
+        }
+        return Pass(reconstruction, terms, logged)
+
+    def call(self, x, condition=None, training: bool = False, return_pass: bool = False):
         """Reconstructs images: the mean of p(x|z).
 
         Args:
             x: Images, `[batch, *event]`.
+            condition: As for `encode`. Defaults to `None`.
             training: Bool. Whether z is a sample of q(z|x) with this step's noise, instead of its
                 mean. Defaults to `False`.
-            return_terms: Bool. Whether to return the terms of the loss as well, for which z is a
+            return_pass: Bool. Whether to return all that the loss is made of, for which z is a
                 sample even outside training. Defaults to `False`.
 
         Returns:
-            The reconstruction `[batch, *event]`, or with `return_terms` what `objective` returns.
+            The reconstruction `[batch, *event]`, or with `return_pass` a
+            `keras_vae.training.terms.Pass`.
         """
-        x = data_checks.as_float_images(x)
-        if not (training or return_terms):
-            return self.decode(self.encode(x).mean()).mean()
-        reconstruction, terms = self.objective(x, training)
-        if not return_terms:
-            return reconstruction
-        terms["divergence"] = {
-            name: (tf.convert_to_tensor(weight, tf.float32), nats)
-            for name, (weight, nats) in terms["divergence"].items()
-        }
-        return reconstruction, terms
-
-    def reconstruct(self, x, batch_size: int = 1024) -> tf.Tensor:
-        """Images as the model sees them: the mean of p(x|z) at the mean of q(z|x).
-
-        Args:
-            x: Images, `[n, *event]`.
-            batch_size: Int. How many pass through the networks at once. Defaults to `1024`.
-
-        Returns:
-            `[n, *event]`, float32. Deterministic.
-        """
-        return _in_batches(lambda batch: self(batch, training=False), x, batch_size)
-
-    def embed(self, x, batch_size: int = 1024) -> tf.Tensor:
-        """The means of q(z|x).
-
-        Args:
-            x: Images, `[n, *event]`.
-            batch_size: Int. How many pass through the encoder at once. Defaults to `1024`.
-
-        Returns:
-            `[n, latent]`, float32. Deterministic.
-        """
-        return _in_batches(lambda batch: self.encode(batch).mean(), x, batch_size)
-
-    def sample(self, n: int, seed: int | None = None, batch_size: int = 1024) -> tf.Tensor:
-        """New images: the mean of p(x|z) at samples of the prior.
-
-        Args:
-            n: Int. How many.
-            seed: Int. The same seed gives the same codes. Defaults to `None`: new ones each call.
-            batch_size: Int. How many pass through the decoder at once. Defaults to `1024`.
-
-        Returns:
-            `[n, *event]`, float32.
-        """
-        self._check_built("sample")
-        check_count("n", n)
-        seed = random.randrange(2**31) if seed is None else seed
-        z = self.prior_distribution().sample(n, seed=tf.constant([seed, 0]))
-        return _in_batches(lambda batch: self.decode(batch).mean(), z, batch_size)
-
-    # Training ------------------------------------------------------------------------------
-
-    def compile(
-        self,
-        optimizer="rmsprop",
-        loss=None,
-        *,
-        steps_per_execution: int = 1,
-        jit_compile: bool | str = "auto",
-        **kwargs,
-    ):
-        """Configures training, as `keras.Model.compile` does.
-
-        Args:
-            optimizer: A Keras optimizer or the name of one. Defaults to `"rmsprop"`.
-            loss: Nothing: a VAE computes its own.
-            steps_per_execution: Int. Training steps a call; 64 is much faster than 1 on small
-                images, and batch callbacks then run once every 64 steps. Defaults to `1`.
-            jit_compile: Bool, whether to compile with XLA; or `"auto"`, which does on accelerators
-                and, unlike Keras, with `steps_per_execution` over 1 also on CPUs, unless there are
-                convolutions, which XLA slows down there. Defaults to `"auto"`.
-            **kwargs: As `keras.Model.compile` takes them.
-        """
-        check_count("steps_per_execution", steps_per_execution)
-        if jit_compile == "auto" and steps_per_execution > 1 and not kwargs.get("run_eagerly"):
-            jit_compile = not self._is_distributed() and loop_pays(self)
-        super().compile(
-            optimizer,
-            loss,
-            steps_per_execution=steps_per_execution,
-            jit_compile=jit_compile,
-            **kwargs,
-        )
-
-    def compile_from_config(self, config: dict):
-        """Compiles as a saved model was, and makes room for its optimizer's state."""
-        self.compile(**keras.saving.deserialize_keras_object(config))
-        if self.built and self.optimizer is not None:
-            self.optimizer.build(self.trainable_variables)
-
-    def inputs_of(self, data) -> tuple:
-        """What of a batch of `fit` goes into `call`, and its sample weights or `None`."""
-        x, _, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        return x, sample_weight
-
-    def train_step(self, data) -> dict:
-        """One step of stochastic gradient variational Bayes; the KL enters by `add_loss`."""
-        x, sample_weight = self.inputs_of(data)
-        step = self._steps_taken()
-        with tf.GradientTape() as tape:
-            loss, reconstruction, logged = self._score(x, sample_weight, training=True)
-            scaled_loss = self.optimizer.scale_loss(loss)
-        weights = self.trainable_weights
-        gradients = tape.gradient(scaled_loss, weights)
-        # Before the control dependencies, under which XLA cannot create variables.
-        if not self.optimizer.built:
-            self.optimizer.build(weights)
-        # A batch that the data pipeline refuses must not count as a step.
-        with tf.control_dependencies([scaled_loss]):
-            if weights:
-                self.optimizer.apply_gradients(zip(gradients, weights, strict=True))
-        self._elbo_tracker.update_state(logged, step=step)
-        return reducible_logs(self.compute_metrics(x, x, reconstruction, sample_weight))
-
-    def test_step(self, data) -> dict:
-        """The same terms on held-out data, with noise that is the same at every evaluation."""
-        x, sample_weight = self.inputs_of(data)
-        _, reconstruction, logged = self._score(x, sample_weight, training=False)
-        self._elbo_tracker.update_state(logged)
-        return reducible_logs(self.compute_metrics(x, x, reconstruction, sample_weight))
-
-    def compute_metrics(self, x, y, y_pred, sample_weight=None) -> dict:
-        """Scores reconstructions against the images, whatever labels came with them."""
-        images = data_checks.images_of(x)
-        return super().compute_metrics(images, images, y_pred, sample_weight)
-
-    def step_logs(self, step: int) -> dict | None:
-        """What one recent training step saw: its own batch's values, not running means.
-
-        Args:
-            step: Int. Number of the batch, counted from 1 since the optimizer's first.
-
-        Returns:
-            `{name: float}` with the names of the logs, or `None` for a step that is no longer, or
-            not yet, remembered. The last 1024 are.
-        """
-        return self._elbo_tracker.step_logs(step)
-
-    def _score(self, x, sample_weight, training):
-        """Adds the terms of the loss, and returns it with the reconstruction and what to log."""
-        if self.loss is not None:
-            raise ValueError(
-                "A VAE computes its own loss: compile it without the argument `loss`. "
-                f"Received: loss={self.loss!r}"
-            )
-        # Entering `call` clears the losses of the step before.
-        reconstruction, terms = self(x, training=training, return_terms=True)
-        self._find_terms()
-        regularization = self.losses
-        batch_size = tf.shape(reconstruction)[0]
-        weights = data_checks.example_weights(sample_weight, batch_size)
-
-        def batch_mean(nats, divisor):
-            # A replica may go empty-handed when the last batch is smaller.
-            total = tf.reduce_sum(weights * nats)
-            return total / tf.cast(tf.maximum(batch_size, 1), tf.float32) / divisor
-
-        mean = self.reduction == "mean"
-        pixels, latents = (math.prod(self.event_shape), self.latent_dim) if mean else (1, 1)
-        logged = {
-            "reconstruction_loss": batch_mean(terms["reconstruction"], pixels),
-            "kl_loss": batch_mean(terms["kl"], latents),
-            "beta": tf.convert_to_tensor(self.beta),
-        }
-        self.add_loss(logged["reconstruction_loss"])
-        for name, (weight, nats) in terms["divergence"].items():
-            logged[name] = batch_mean(nats, latents)
-            self.add_loss(weight * logged[name])
-        if regularization:
-            logged["regularization_loss"] = tf.add_n(regularization)
-            # Activity regularisers do not show in a symbolic pass.
-            self._elbo_tracker.build(dict.fromkeys([*self._elbo_tracker.names, *logged]))
-        loss = self.compute_loss(x, x, reconstruction, sample_weight, training=training)
-        # Keras divides what `add_loss` adds by the number of replicas; logs show the whole.
-        logged["loss"] = loss * tf.distribute.get_strategy().num_replicas_in_sync
-        logged = {name: (value, batch_size) for name, value in logged.items()}
-        # Weighted by the KL, the epoch's beta times the epoch's KL is the mean of their products,
-        # also while a schedule moves beta.
-        beta, _ = logged["beta"]
-        kl, _ = logged["kl_loss"]
-        logged["beta"] = (beta, tf.cast(batch_size, tf.float32) * (tf.abs(kl) + 1e-12))
-        total_weight = tf.reduce_sum(weights)
-        elbo = -tf.reduce_sum(weights * (terms["reconstruction"] + terms["kl"]))
-        logged["elbo"] = (tf.math.divide_no_nan(elbo, total_weight), total_weight)
-        return loss, reconstruction, logged
-
-    def _steps_taken(self):
-        """Batches trained on so far, an int32 scalar.
-
-        `optimizer.iterations` counts updates, which are fewer where gradients accumulate.
-        """
-        optimizer = getattr(self.optimizer, "inner_optimizer", self.optimizer)
-        return tf.cast(optimizer._iterations, tf.int32)
-
-    def _find_terms(self):
-        """Learns the names of what is logged, by a symbolic pass through `divergence`."""
-        if not self.built or self._elbo_tracker.built:
-            return
-        image = keras.KerasTensor((None, *self.event_shape))
-        _, terms = self.compute_output_spec(image, training=True, return_terms=True)
-        names = ["loss", "reconstruction_loss", "kl_loss", "elbo", "beta", *terms["divergence"]]
-        if self.losses:
-            names.append("regularization_loss")
-        with self.distribute_strategy.scope():
-            self._elbo_tracker.build(dict.fromkeys(names))
-
-    def make_train_function(self, force: bool = False):
-        """Makes the function that a step of `fit` calls, after learning what there is to log."""
-        if self.train_function is not None and not force:
-            return
-        self._elbo_tracker.built = False
-        self._find_terms()
-        if self.built and not self.optimizer.built:
-            self.optimizer.build(self.trainable_weights)
-        super().make_train_function(force)
-        several_steps = self.jit_compile and self.steps_per_execution > 1
-        if several_steps and not self._is_distributed() and loop_pays(self):
-            self.train_function = compiled_train_function(self, self.train_function)
-
-    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
-        # Under a strategy Keras begins to iterate over the data only to build what is not built,
-        # and the data's first epoch, where a resumed run goes on, would be spent on that.
-        metrics = getattr(self, "_compile_metrics", None)
-        if not self.built or not (metrics is None or metrics.built):
-            super()._maybe_symbolic_build(iterator, data_batch)
-            return
-        self._find_terms()
-        if getattr(self, "optimizer", None) is not None and not self.optimizer.built:
-            with self.distribute_strategy.scope():
-                self.optimizer.build(self.trainable_weights)
-
-    def make_test_function(self, force: bool = False):
-        """Makes the function that a step of `evaluate` calls, after learning what to log."""
-        self._find_terms()
-        return super().make_test_function(force)
-
-    def _is_distributed(self):
-        return isinstance(self._distribute_strategy, tf.distribute.Strategy)
-
-    def noise(self, batch_size, training: bool, num_samples: int | None = None, stream: int = 0):
-        """Standard normal noise: a function of the model's seed and the step.
-
-        Args:
-            batch_size: Int scalar.
-            training: Bool. Whether it is a training step's, instead of evaluation's.
-            num_samples: Int. How many numbers each latent of an example gets. Defaults to `None`:
-                one, without an axis for it.
-            stream: Int. 0 is what reparameterisation uses; another is independent of it. Defaults
-                to `0`.
-
-        Returns:
-            `[batch_size, latent]`, or `[batch_size, num_samples, latent]`.
-        """
-        replica = tf.distribute.get_replica_context()
-        replicas = replica.num_replicas_in_sync if replica is not None else 1
-        samples = () if num_samples is None else (num_samples,)
-        shape = [replicas * batch_size, *samples, self.latent_dim]
-        # Drawn for the global batch, of which each replica takes its part: so the noise of an
-        # example does not depend on how many replicas share the work.
-        noise = standard_normal(shape, self.noise_seed(training, stream))
-        if replicas == 1:
-            return noise
-        start = replica.replica_id_in_sync_group * batch_size
-        return noise[start : start + batch_size]
-
-    def noise_seed(self, training: bool, stream: int = 0) -> tf.Tensor:
-        """The seed of this step's noise for stateless operations, int32 `[2]`; see `noise`."""
-        first = (self.seed + 1_000_003 * stream) % 2**31
-        if not training:
-            # Evaluation resets its metrics first: the count tells the batches of one apart. Being
-            # negative, it meets no training step.
-            replicas = tf.distribute.get_strategy().num_replicas_in_sync
-            return tf.stack([first, -1 - replicas * self._elbo_tracker.num_examples()])
-        if getattr(self, "optimizer", None) is not None:
-            return tf.stack([first, self._steps_taken()])
-        return tf.cast(self._seed_generator.next(), tf.int32)
+        if not (training or return_pass):
+            return self.decode(self.encode(x, condition).mean(), condition).mean()
+        result = self.forward(x, condition, training)
+        return result if return_pass else result.output
 
     def prior_sample(self, batch_size, training: bool) -> tf.Tensor:
         """Draws of the prior, `[batch_size, latent]`, that do not depend on the codes' noise."""
         prior = self.prior_distribution()
         if is_factorized(prior):
-            return reparameterized_sample(prior, self.noise(batch_size, training, stream=1))
+            noise = self.noise(batch_size, (self.latent_dim,), training, stream=1)
+            return reparameterized_sample(prior, noise)
         return prior.sample(batch_size, seed=self.noise_seed(training, stream=1))
 
-    @functools.wraps(keras.Model.fit)
-    def fit(self, *args, **kwargs):
-        """Checks the data, then trains as `keras.Model.fit` does."""
-        return self._with_checks(super().fit, keras.Model.fit, args, kwargs)
+    def prepare_to_train(self):
+        """Looks at what the networks return, once, and makes what training needs."""
+        if self.built and not self._networks_checked:
+            likelihood = self.likelihood
+            check_encoder(self.encoder, self.event_shape, likelihood.lower, likelihood.upper)
+            check_decoder(self.decoder, self.decoder_input_dim(self.latent_dim), likelihood)
+            self._networks_checked = True
+        super().prepare_to_train()
 
-    @functools.wraps(keras.Model.evaluate)
-    def evaluate(self, *args, **kwargs):
-        """Checks the data, then evaluates as `keras.Model.evaluate` does."""
-        return self._with_checks(super().evaluate, keras.Model.evaluate, args, kwargs)
+    def symbolic_inputs(self) -> tuple:
+        """Symbolic images."""
+        return (keras.KerasTensor((None, *self.event_shape)),)
 
-    @functools.wraps(keras.Model.train_on_batch)
-    def train_on_batch(self, *args, **kwargs):
-        """Checks the batch, then trains on it as `keras.Model.train_on_batch` does."""
-        return self._with_checks(super().train_on_batch, keras.Model.train_on_batch, args, kwargs)
-
-    @functools.wraps(keras.Model.test_on_batch)
-    def test_on_batch(self, *args, **kwargs):
-        """Checks the batch, then tests on it as `keras.Model.test_on_batch` does."""
-        return self._with_checks(super().test_on_batch, keras.Model.test_on_batch, args, kwargs)
-
-    def _with_checks(self, method, signature_of, args, kwargs):
-        """Calls a method of Keras with its data replaced by the same data with checks."""
-        bound = inspect.signature(signature_of).bind(self, *args, **kwargs)
-        arguments = bound.arguments
-        check = data_checks.ImageCheck(
-            self.event_shape, self.likelihood.lower, self.likelihood.upper
-        )
-        cached = arguments.get("kwargs", {}).get("_use_cached_eval_dataset")
-        if arguments.get("x") is None and not cached:
-            raise ValueError(f"`{signature_of.__name__}` needs images. Received: x=None")
-        if isinstance(arguments.get("x"), tuple):
-            raise ValueError(
-                f"`{signature_of.__name__}` takes images as `x`, labels as `y` and weights as "
-                "`sample_weight`. Received: x=a tuple. Pass its parts one by one, or a data set "
-                "of them."
-            )
-        if arguments.get("batch_size") is not None:
-            check_count("batch_size", arguments["batch_size"])
-        for name in ("x", "validation_data"):
-            # What `fit` has cached for validation was checked there.
-            if arguments.get(name) is not None and not cached:
-                arguments[name] = check.wrap(arguments[name])
-        if arguments.get("sample_weight") is not None and hasattr(arguments["x"], "shape"):
-            check.check_weights(arguments["sample_weight"], len(arguments["x"]))
-        if arguments.get("sample_weight") is not None and arguments.get("y") is None:
-            # Keras drops the weights of data without targets.
-            arguments["y"] = np.zeros(len(arguments["x"]), np.float32)
-        if "shuffle" in inspect.signature(signature_of).parameters and isinstance(
-            arguments["x"], tf.data.Dataset
-        ):
-            # Keras warns of its own default here: data sets shuffle themselves.
-            arguments.setdefault("shuffle", False)
-        with check.errors_made_clear():
-            return method(*bound.args[1:], **bound.kwargs)
-
-    def _check_built(self, method):
-        if not self.built:
-            raise ValueError(
-                f"`{method}` needs a built model. Call the model on a batch of images, or "
-                "`build((None, height, width, channels))`, first."
-            )
+    def data_check(self) -> DataCheck:
+        """Images of the model's shape, within the support of the likelihood."""
+        return DataCheck(self.event_shape, self.likelihood.lower, self.likelihood.upper)
 
     # Saving --------------------------------------------------------------------------------
-
-    def export(self, filepath, format: str = "tf_saved_model", verbose: bool = True, **kwargs):
-        """Exports the model for inference.
-
-        A TensorFlow SavedModel gets the signatures `reconstruct` (the default), `encode`, `decode`
-        and `sample`, and serves without this package; any other format gets what
-        `keras.Model.export` writes. Both are deterministic.
-
-        Args:
-            filepath: Where to.
-            format: As `keras.Model.export` takes it. Defaults to `"tf_saved_model"`.
-            verbose: Bool. Whether to print the signatures. Defaults to `True`.
-            **kwargs: For other formats, passed on.
-        """
-        self._check_built("export")
-        if format == "tf_saved_model":
-            export_saved_model(self, filepath, verbose)
-        else:
-            super().export(filepath, format=format, verbose=verbose, **kwargs)
 
     def get_config(self) -> dict:
         """The constructor's arguments, parts serialised; coefficients as they were at the start."""
@@ -745,40 +406,7 @@ class VAE(keras.Model):
             "reduction": self.reduction,
             "free_bits": self.free_bits,
             "kl_balance": self.kl_balance,
-            "seed": self.seed,
-            **self._coefficients,
         }
-
-    @classmethod
-    def from_preset(cls, preset: str):
-        """Loads a trained model.
-
-        Args:
-            preset: A name from `keras_vae.presets.names()`, or a folder that `save_to_preset`
-                wrote.
-
-        Returns:
-            The model, compiled with Adam at a learning rate of 0.001: ready to `fit`.
-
-        Raises:
-            ValueError: If there is no such preset, it is damaged or altered, or it is no `cls`.
-        """
-        model = presets.load(preset)
-        if not isinstance(model, cls):
-            raise ValueError(
-                f"Preset {preset!s} is a {type(model).__name__}. Expected: a {cls.__name__}. Load "
-                f"it with `{type(model).__name__}.from_preset`."
-            )
-        return model
-
-    def save_to_preset(self, directory, **details):
-        """Saves the model, without its optimizer's state, with a card that describes it.
-
-        Args:
-            directory: The preset's folder, made if need be; its name is the preset's name.
-            **details: What else the card should say, such as `description` or `figures`.
-        """
-        presets.save(self, directory, **details)
 
     @classmethod
     def from_config(cls, config: dict, custom_objects: dict | None = None):
@@ -790,28 +418,6 @@ class VAE(keras.Model):
             for name, value in config.items()
         }
         return cls(**config)
-
-
-def _checked_coefficient(name, value):
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        number = math.nan
-    # It is held in single precision, in which larger ones are infinite.
-    if not 0 <= number <= np.finfo(np.float32).max:
-        raise ValueError(
-            f"Invalid value for `{name}`. Expected a finite number of at least 0. Received: {value}"
-        )
-    return number
-
-
-def check_count(argument: str, value):
-    """Raises a `ValueError` unless an argument is a positive integer."""
-    if not isinstance(value, numbers.Integral) or value < 1:
-        raise ValueError(
-            f"Invalid value for argument `{argument}`. Expected a positive integer. "
-            f"Received: {argument}={value!r}"
-        )
 
 
 def _latent_dim(parameters):
@@ -828,11 +434,3 @@ def _latent_dim(parameters):
             f"Received: {keras.tree.map_structure(lambda p: tuple(p.shape), parameters)}"
         )
     return shapes["loc"][-1]
-
-
-def _in_batches(function, x, batch_size):
-    """Applies a function batch by batch, so that memory does not grow with the data."""
-    if keras.backend.is_keras_tensor(x) or len(x) <= batch_size:
-        return function(x)
-    starts = range(0, len(x), batch_size)
-    return tf.concat([function(x[start : start + batch_size]) for start in starts], axis=0)

@@ -7,6 +7,8 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
+from keras_vae.keras_internals import spans_workers
+
 
 def reducible_logs(logs: dict) -> dict:
     """Makes a step's logs such that Keras can average them over workers.
@@ -20,8 +22,7 @@ def reducible_logs(logs: dict) -> dict:
     Returns:
         The same; of shape `[1]` each under a strategy that spans several workers.
     """
-    strategy = tf.distribute.get_strategy()
-    if getattr(strategy.extended, "_in_multi_worker_mode", bool)():
+    if spans_workers(tf.distribute.get_strategy()):
         return {name: tf.reshape(value, [1]) for name, value in logs.items()}
     return logs
 

@@ -7,8 +7,10 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     # There is a process a core already.
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 
+import importlib.util
 import subprocess
 import sys
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -58,6 +60,25 @@ def make_vae():
         return vae
 
     return make
+
+
+@pytest.fixture(scope="session")
+def load_program():
+    """Loads a program of this repository, such as `"examples/mnist.py"`, as a module of its own."""
+
+    def load(path):
+        path = Path(__file__).parents[1] / path
+        spec = importlib.util.spec_from_file_location(f"program_{path.stem}", path)
+        module = importlib.util.module_from_spec(spec)
+        with pytest.MonkeyPatch.context() as patch:
+            # Where Python looks first when it runs a program: its neighbours are imported from it.
+            patch.syspath_prepend(path.parent)
+            # Data classes look up the module that they are defined in.
+            sys.modules[spec.name] = module
+            spec.loader.exec_module(module)
+        return module
+
+    return load
 
 
 @pytest.fixture

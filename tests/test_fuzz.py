@@ -13,9 +13,9 @@ With `-s` it prints how many there were of each mistake.
 
 import collections
 import json
-import linecache
 import math
 import os
+import re
 import traceback
 from pathlib import Path
 
@@ -258,12 +258,12 @@ def check_trained(settings, vae, history, path):
 
 
 def check_clear(error):
-    """The error was raised, in so many words, by this package."""
+    """The error is one of this package, which says what was expected or what came."""
     last = traceback.extract_tb(error.__traceback__)[-1]
     told = "".join(traceback.format_exception(error))
     assert type(error) in (ValueError, TypeError), told
     assert Path(last.filename).is_relative_to(ROOT / "keras_vae"), told
-    assert linecache.getline(last.filename, last.lineno).strip().startswith("raise "), told
+    assert re.search("Expected|Received|must", str(error)), told
 
 
 def test_configurations_train_and_reload_or_are_refused_clearly(tmp_path):

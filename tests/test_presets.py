@@ -199,9 +199,9 @@ def test_the_list_has_a_line_for_every_preset(capsys):
 
     __main__.main()
     printed = capsys.readouterr().out
-    assert len(presets.list()) == len(presets.names()) > 0
-    for line in presets.list():
-        assert line in printed
+    assert list(presets.descriptions()) == presets.names() != []
+    for name, description in presets.descriptions().items():
+        assert any(line.split(maxsplit=1) == [name, description] for line in printed.splitlines())
 
 
 @pytest.mark.parametrize("name", presets.names())

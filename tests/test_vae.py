@@ -156,9 +156,9 @@ def test_assigning_beta_takes_effect_without_retracing(make_vae, images):
     traces = []
 
     class Counting(keras_vae.VAE):
-        def divergence(self, posterior, z, kl):
+        def regularizers(self, posterior, z, kl, training):
             traces.append(1)
-            return super().divergence(posterior, z, kl)
+            return super().regularizers(posterior, z, kl, training)
 
     vae = make_vae(Counting)
     vae.fit(images, batch_size=10, verbose=0)
@@ -176,16 +176,14 @@ def test_beta_must_be_finite_and_not_negative(make_vae, beta):
     with pytest.raises(ValueError, match=r"`beta`. Expected a finite number of at least 0. Rec"):
         make_vae(beta=beta)
     vae = make_vae(beta=0.5)
-    with pytest.raises(ValueError, match=rf"Received: {beta}"):
+    with pytest.raises(ValueError, match=rf"Received: beta={beta}"):
         vae.beta = beta
     assert float(vae.beta) == 0.5
 
 
-def test_compiling_with_a_loss_is_refused(make_vae, images):
-    vae = make_vae(compile_kwargs={"loss": "mse"})
+def test_compiling_with_a_loss_is_refused(make_vae):
     with pytest.raises(ValueError, match=r"compile it without the argument `loss`.*Received.*mse"):
-        vae.fit(images, verbose=0)
-    assert vae.optimizer.iterations == 0
+        make_vae(compile_kwargs={"loss": "mse"})
 
 
 def test_compiled_metrics_see_images_and_reconstructions(make_vae, images):
@@ -558,8 +556,8 @@ def test_a_training_loop_of_the_users_own_can_call_it(make_vae, images):
     optimizer = keras.optimizers.SGD(0.1)
     before = weights_of(vae)
     with tf.GradientTape() as tape:
-        _, terms = vae(images, training=True, return_terms=True)
-        loss = tf.reduce_mean(terms["reconstruction"] + terms["kl"])
+        terms = vae(images, training=True, return_pass=True).terms
+        loss = tf.reduce_mean(terms["reconstruction_loss"].value + terms["kl_loss"].value)
     optimizer.apply(tape.gradient(loss, vae.trainable_weights), vae.trainable_weights)
     assert np.abs(weights_of(vae) - before).max() > 1e-3
 
@@ -600,13 +598,13 @@ def test_mixed_precision_trains_with_float32_terms(make_vae, images, policy):
         vae = make_vae(likelihood=keras_vae.distributions.Gaussian(0.5, learn_scale=True))
         before = weights_of(vae)
         logs = vae.fit(images, batch_size=BATCH, verbose=0).history
-        _, terms = vae(images, training=True, return_terms=True)
+        terms = vae(images, training=True, return_pass=True).terms
     finally:
         keras.config.set_dtype_policy("float32")
     assert vae.encoder.get_layer("hidden_0").compute_dtype == policy.removeprefix("mixed_")
     assert all(np.isfinite(values[0]) for values in logs.values())
     assert_terms_add_up({name: values[0] for name, values in logs.items()})
-    assert terms["reconstruction"].dtype == terms["kl"].dtype == tf.float32
+    assert {term.value.dtype for term in terms.values()} == {tf.float32}
     # Adam moves every weight that has a gradient by about its learning rate, 1e-2.
     assert np.median(np.abs(weights_of(vae) - before)) > 1e-3
 
@@ -657,7 +655,7 @@ class CapacityVAE(keras_vae.VAE):
         self.gamma = gamma
         self.capacity = capacity
 
-    def divergence(self, posterior, z, kl):
+    def regularizers(self, posterior, z, kl, training):
         return {"capacity_loss": (self.gamma, tf.abs(kl - self.capacity))}
 
     def get_config(self):
@@ -668,16 +666,9 @@ class CapacityVAE(keras_vae.VAE):
 class MomentMatchingVAE(keras_vae.VAE):
     """Adds the squared mean of the batch's codes: a maximum mean discrepancy, linear kernel."""
 
-    def divergence(self, posterior, z, kl):
+    def regularizers(self, posterior, z, kl, training):
         discrepancy = tf.reduce_sum(tf.square(tf.reduce_mean(z, axis=0)))
-        return {**super().divergence(posterior, z, kl), "mmd_loss": (10.0, discrepancy)}
-
-
-@pytest.mark.parametrize("member", [CapacityVAE, MomentMatchingVAE])
-def test_a_family_member_is_at_most_25_lines(member):
-    assert len(inspect.getsource(member).splitlines()) <= 25
-    overridden = set(vars(member)) & set(vars(keras_vae.VAE))
-    assert not overridden & {"train_step", "test_step", "call", "build", "fit", "from_config"}
+        return {**super().regularizers(posterior, z, kl, training), "mmd_loss": (10.0, discrepancy)}
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,6 @@ prepared or can be downloaded, and otherwise digits that it typesets itself.
 """
 
 import argparse
-import contextlib
 import csv
 import io
 import os
@@ -172,7 +171,7 @@ def code_means(vae: keras_vae.VAE, labelled) -> np.ndarray:
     """The means of q(z|x), or of q(z|x, y) where the model asks for labels, `[n, latent]`."""
     has_condition = isinstance(vae, objectives.ConditionalVAE)
     return np.concatenate(
-        [vae.encode(pair if has_condition else pair[0]).mean() for pair in labelled]
+        [vae.encode(x, labels if has_condition else None).mean() for x, labels in labelled]
     )
 
 
@@ -189,16 +188,16 @@ def picture(vae: keras_vae.VAE, means: np.ndarray):
     """
     centre, deviation = means.mean(axis=0), means.std(axis=0)
     has_condition = isinstance(vae, objectives.ConditionalVAE)
-    with vae.given(3) if has_condition else contextlib.nullcontext():
-        rows, labels = [vae.sample(COLUMNS, seed=0).numpy()], ["samples"]
-        for latent in np.argsort(-deviation, kind="stable"):
-            codes = np.tile(centre, (COLUMNS, 1))
-            codes[:, latent] += deviation[latent] * np.linspace(-2.5, 2.5, COLUMNS)
-            rows.append(vae.decode(codes).mean().numpy())
-            labels.append(f"z{latent}  {deviation[latent]:.2f}")
+    condition = 3 if has_condition else None
+    rows, labels = [vae.sample(COLUMNS, seed=0, condition=condition).numpy()], ["samples"]
+    for latent in np.argsort(-deviation, kind="stable"):
+        codes = np.tile(centre, (COLUMNS, 1))
+        codes[:, latent] += deviation[latent] * np.linspace(-2.5, 2.5, COLUMNS)
+        rows.append(vae.decode(codes, condition).mean().numpy())
+        labels.append(f"z{latent}  {deviation[latent]:.2f}")
     if has_condition:
         classes = np.arange(COLUMNS) % CLASSES
-        rows.append(vae.decode((np.tile(centre, (COLUMNS, 1)), classes)).mean().numpy())
+        rows.append(vae.decode(np.tile(centre, (COLUMNS, 1)), classes).mean().numpy())
         labels.append("class")
     return drawing.image_grid(np.stack(rows), labels, scale=1)
 

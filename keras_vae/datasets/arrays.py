@@ -1,11 +1,12 @@
 """`from_arrays`: images in memory as shuffled batches for `fit`."""
 
 import itertools
-import numbers
 import os
 
 import numpy as np
 import tensorflow as tf
+
+from keras_vae import arguments
 
 BINARIZATIONS = (None, "dynamic", "fixed")
 # Threads of a pipeline that prepare batches or images, and batches that it holds ready.
@@ -131,25 +132,10 @@ def check_batching(batch_size, binarize, seed, start):
         ValueError: If an argument is invalid.
     """
     if binarize not in BINARIZATIONS:
-        raise ValueError(
-            "Invalid value for argument `binarize`. Expected one of "
-            f"{list(BINARIZATIONS)}. Received: binarize={binarize!r}"
-        )
-    if not isinstance(batch_size, numbers.Integral) or batch_size < 1:
-        raise ValueError(
-            "Invalid value for argument `batch_size`. Expected a positive integer. "
-            f"Received: batch_size={batch_size}"
-        )
-    if not isinstance(seed, numbers.Integral) or not 0 <= seed < 2**31:
-        raise ValueError(
-            "Invalid value for argument `seed`. Expected an integer from 0 to 2**31 - 1. "
-            f"Received: seed={seed!r}"
-        )
-    if not isinstance(start, numbers.Integral) or start < 0:
-        raise ValueError(
-            "Invalid value for argument `start`. Expected an integer of at least 0. "
-            f"Received: start={start!r}"
-        )
+        raise arguments.invalid("binarize", f"one of {list(BINARIZATIONS)}", binarize)
+    arguments.count("batch_size", batch_size)
+    arguments.seed("seed", seed)
+    arguments.count("start", start, least=0)
 
 
 def finished(batches: tf.data.Dataset, count: int, first_batch: int) -> tf.data.Dataset:

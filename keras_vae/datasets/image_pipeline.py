@@ -17,6 +17,7 @@ from keras_vae.datasets.arrays import (
     scaled,
 )
 from keras_vae.datasets.source import prepared_builder
+from keras_vae.keras_internals import forget_graph_seed
 
 
 def load(
@@ -162,7 +163,7 @@ class _Split:
             ordered = examples
             if shuffle:
                 # TensorFlow's global seed would be mixed in, and refuses a seed that is a tensor.
-                tf.compat.v1.get_default_graph().seed = None
+                forget_graph_seed()
                 ordered = examples.shuffle(
                     10_000, seed=seed + 1_000_003 * number, reshuffle_each_iteration=False
                 )

@@ -14,7 +14,6 @@ from keras_vae.distributions.gaussians import (
     kl_divergence,
     kl_per_dimension,
     reparameterized_sample,
-    standard_normal,
 )
 from keras_vae.distributions.likelihoods import (
     LIKELIHOODS,
@@ -57,7 +56,6 @@ __all__ = [
     "maximum_mean_discrepancy",
     "mixture",
     "reparameterized_sample",
-    "standard_normal",
 ]
 
 

@@ -5,8 +5,11 @@ import math
 from collections.abc import Mapping
 
 import keras
+import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
+
+from keras_vae import arguments
 
 _package = "keras_vae"
 
@@ -32,6 +35,36 @@ class Likelihood(keras.layers.Layer, abc.ABC):
         Returns:
             A distribution of batch shape `[batch]` and event shape `[*event]`.
         """
+
+    def check_parameters(self, parameters):
+        """Refuses parameters that can only be meant for something else; called before training.
+
+        Args:
+            parameters: What the decoder returns for 16 codes far from the prior, as NumPy arrays.
+
+        Raises:
+            ValueError: If they are none of this likelihood's.
+        """
+
+
+def _check_logits(parameters):
+    """Refuses probabilities, and whatever else is not a logit."""
+    if isinstance(parameters, Mapping):
+        raise ValueError(
+            "`decoder` must return logits, one array in the shape of the images. "
+            f"Received: a dict with {sorted(parameters)}"
+        )
+    # A layer that starts at zeros returns the same everywhere.
+    varies = np.ptp(parameters, axis=0).max() > 0
+    low, high = parameters.min(), parameters.max()
+    is_tanh = -1 <= low < -0.99 and 0.99 < high <= 1
+    if varies and (low >= 0 or is_tanh):
+        raise ValueError(
+            "`decoder` must return logits, any real numbers, to which the likelihood applies the "
+            f"sigmoid itself. Received: values from {low:.3g} to {high:.3g} for codes far out, as "
+            "of a sigmoid, tanh or relu in the last layer. Remove that activation; with one, every "
+            "pixel would be limited to a part of [0, 1]."
+        )
 
 
 def _over_pixels(distribution):
@@ -68,6 +101,10 @@ class Bernoulli(Likelihood):
         logits = tf.cast(parameters, tf.float32)
         return _over_pixels(_BernoulliFromLogits(logits=logits, dtype=tf.float32))
 
+    def check_parameters(self, parameters):
+        """Refuses probabilities given as logits."""
+        _check_logits(parameters)
+
 
 @keras.saving.register_keras_serializable(package=_package)
 class ContinuousBernoulli(Likelihood):
@@ -83,7 +120,13 @@ class ContinuousBernoulli(Likelihood):
 
     def distribution(self, parameters) -> tfd.Distribution:
         """p(x|z) from logits `[batch, *event]`."""
-        return _over_pixels(tfd.ContinuousBernoulli(logits=tf.cast(parameters, tf.float32)))
+        # Beyond these, where a pixel is 0 or 1 to the last digit, TFP's own terms overflow.
+        logits = tf.clip_by_value(tf.cast(parameters, tf.float32), -1e6, 1e6)
+        return _over_pixels(tfd.ContinuousBernoulli(logits=logits))
+
+    def check_parameters(self, parameters):
+        """Refuses probabilities given as logits."""
+        _check_logits(parameters)
 
 
 class _CalibratedNormal(tfd.Normal):
@@ -125,18 +168,17 @@ class Gaussian(Likelihood):
 
     def __init__(self, scale: float | str = 1.0, learn_scale: bool = False, **kwargs):
         super().__init__(**kwargs)
-        optimal = scale == "optimal"
-        if not optimal and (isinstance(scale, str) or not (math.isfinite(scale) and scale > 0)):
-            raise ValueError(
-                "Invalid value for argument `scale`. Expected a positive finite number, or "
-                f"'optimal'. Received: scale={scale}"
-            )
+        optimal = isinstance(scale, str) and scale == "optimal"
+        if isinstance(scale, str) and not optimal:
+            raise arguments.invalid("scale", "a positive number or 'optimal'", scale)
+        if not optimal:
+            scale = arguments.positive("scale", scale)
         if learn_scale and (optimal or scale < self.minimum_scale):
             raise ValueError(
                 f"A learned `scale` must start at a number of {self.minimum_scale} or above, where "
                 f"it is bounded. Received: scale={scale}"
             )
-        self.scale = scale if optimal else float(scale)
+        self.scale = scale
         self.learn_scale = bool(learn_scale)
 
     def build(self, input_shape):
@@ -164,6 +206,23 @@ class Gaussian(Likelihood):
         if isinstance(parameters, Mapping) or self.learn_scale:
             scale = tf.maximum(scale, self.minimum_scale)
         return _over_pixels(tfd.Normal(tf.cast(loc, tf.float32), scale))
+
+    def check_parameters(self, parameters):
+        """Refuses a dict without loc and scale, and standard deviations that are not positive."""
+        if not isinstance(parameters, Mapping):
+            return
+        if parameters.keys() != {"loc", "scale"}:
+            raise ValueError(
+                "`decoder` must return means, or a dict of `loc` and `scale`. "
+                f"Received: a dict with {sorted(parameters)}"
+            )
+        low = parameters["scale"].min()
+        if not low > 0:
+            raise ValueError(
+                "`decoder` must return standard deviations above 0 as `scale`. Received: values "
+                f"from {low:.3g}. Put `keras_vae.networks.PositiveScale()` behind that layer, and "
+                "look whether `loc` and `scale` are swapped."
+            )
 
     def get_config(self) -> dict:
         """The constructor's arguments."""

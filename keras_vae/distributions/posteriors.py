@@ -9,7 +9,9 @@ import tensorflow as tf
 from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 
-from keras_vae.distributions.gaussians import diagonal_normal, standard_normal
+from keras_vae import arguments
+from keras_vae.distributions.gaussians import diagonal_normal
+from keras_vae.noise import standard_normal
 
 _package = "keras_vae"
 
@@ -102,13 +104,8 @@ class CouplingFlow(Posterior):
 
     def __init__(self, num_layers: int = 4, hidden_sizes: Sequence[int] = (64,), **kwargs):
         super().__init__(**kwargs)
-        if num_layers < 1 or any(size < 1 for size in hidden_sizes):
-            raise ValueError(
-                "A flow needs at least one layer, and hidden layers of at least one unit. "
-                f"Received: num_layers={num_layers}, hidden_sizes={hidden_sizes}"
-            )
-        self.num_layers = int(num_layers)
-        self.hidden_sizes = tuple(hidden_sizes)
+        self.num_layers = arguments.count("num_layers", num_layers)
+        self.hidden_sizes = arguments.counts("hidden_sizes", hidden_sizes)
 
     def build(self, input_shape):
         """Creates the networks of the coupling layers for codes `(batch, latent)`."""

@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
+from keras_vae import arguments
 from keras_vae.distributions.gaussians import diagonal_normal
 
 _package = "keras_vae"
@@ -40,14 +41,7 @@ class GaussianMixture(keras.layers.Layer):
 
     def __init__(self, num_components: int = 10, **kwargs):
         super().__init__(**kwargs)
-        if isinstance(num_components, bool) or int(num_components) != num_components:
-            num_components = 0
-        if num_components < 1:
-            raise ValueError(
-                "Invalid value for argument `num_components`. Expected a positive integer. "
-                f"Received: num_components={num_components}"
-            )
-        self.num_components = int(num_components)
+        self.num_components = arguments.count("num_components", num_components)
 
     def build(self, input_shape):
         """Creates the components' parameters for codes `(batch, latent)`."""

@@ -1,15 +1,20 @@
-"""Arrays and numbers in, picture out. Nothing here knows of models or of files."""
+"""Arrays and numbers in, picture out. Nothing here knows of models or of files.
 
-from keras_vae.drawing.charts import (
-    Chart,
-    heat_map,
-    loss_curves,
-    rate_distortion,
-    rate_distortion_points,
-)
-from keras_vae.drawing.pictures import gif, image_grid, latent_map, png, rendered
+Figures are made without `pyplot`, so no window opens, no figure stays behind, and any thread may
+draw.
+"""
+
+from keras_vae.drawing.chart import Chart
+from keras_vae.drawing.encoding import gif, png, rendered
+from keras_vae.drawing.heat_map import heat_map
+from keras_vae.drawing.image_grid import image_grid
+from keras_vae.drawing.latent_map import latent_map
+from keras_vae.drawing.loss_curves import loss_curves
+from keras_vae.drawing.palette import PALETTE
+from keras_vae.drawing.rate_distortion import rate_distortion, rate_distortion_points
 
 __all__ = [
+    "PALETTE",
     "Chart",
     "gif",
     "heat_map",

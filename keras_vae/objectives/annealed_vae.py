@@ -32,6 +32,6 @@ class AnnealedVAE(VAE):
         coefficients = {"gamma": gamma, "capacity": capacity}
         super().__init__(encoder, decoder, coefficients=coefficients, **kwargs)
 
-    def divergence(self, posterior, z, kl):
+    def regularizers(self, posterior, z, kl, training):
         """The distance of the batch's KL from the capacity."""
         return {"capacity_loss": (self.gamma, tf.abs(tf.reduce_mean(kl) - self.capacity))}

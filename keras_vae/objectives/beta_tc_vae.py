@@ -56,7 +56,7 @@ class BetaTCVAE(VAE):
             )
         self.sampling, self.dataset_size = sampling, dataset_size
 
-    def divergence(self, posterior, z, kl):
+    def regularizers(self, posterior, z, kl, training):
         """The three terms, each an estimate from the one sample an image."""
         given_image, joint, product = log_densities(
             posterior, z, self.dataset_size, self.sampling == "stratified"

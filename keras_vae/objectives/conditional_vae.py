@@ -1,14 +1,12 @@
 """A VAE of images given a label or anything else that is known about them."""
 
-import contextlib
-import inspect
-
 import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_vae.training import data_checks
-from keras_vae.vae import VAE, check_count
+from keras_vae import arguments
+from keras_vae.training.data_checks import DataCheck, as_float_images
+from keras_vae.vae import VAE
 
 
 @keras.saving.register_keras_serializable(package="keras_vae")
@@ -23,12 +21,12 @@ class ConditionalVAE(VAE):
     >>> cvae = keras_vae.objectives.ConditionalVAE(
     ...     mlp_encoder((28, 28, 1), 10), mlp_decoder((28, 28, 1), 10 + 10), condition_dim=10)
     >>> cvae.fit(images, labels)
-    >>> with cvae.given(7):
-    ...     sevens = cvae.sample(100)
+    >>> sevens = cvae.sample(100, condition=7)
 
-    `encode`, `embed`, `reconstruct` and `call` take pairs `(images, labels)`, too. Images or codes
-    alone, as callbacks pass them, go with the condition of `given`, by default that of no class in
-    particular: the same share of each, or zeros where conditions are vectors.
+    Every method that takes images or codes takes `condition=`, one for all or one for each. Without
+    it, as callbacks call them, images and codes go with no class in particular: the same share of
+    each. Pass a callback a function to have it draw one,
+    such as `PriorSamples(folder, decode=lambda z: cvae.decode(z, 7))`.
 
     References: Sohn, Lee & Yan, "Learning structured output representation using deep conditional
     generative models" (2015), equation 4; Kingma et al., "Semi-supervised learning with deep
@@ -45,17 +43,13 @@ class ConditionalVAE(VAE):
     """
 
     def __init__(self, encoder, decoder, condition_dim: int, **kwargs):
-        check_count("condition_dim", condition_dim)
-        self.condition_dim = int(condition_dim)
-        self._given = None
+        self.condition_dim = arguments.count("condition_dim", condition_dim)
         super().__init__(encoder, decoder, **kwargs)
 
     def build(self, input_shape):
         """Builds both networks, and what maps a condition to an image."""
         if self.built:
             return
-        if isinstance(input_shape[0], list | tuple):  # Of a pair.
-            input_shape = input_shape[0]
         self.condition_image = keras.Sequential(
             [
                 keras.layers.Input((self.condition_dim,)),
@@ -66,68 +60,63 @@ class ConditionalVAE(VAE):
         )
         super().build(input_shape)
 
-    @contextlib.contextmanager
-    def given(self, condition):
-        """Inside a `with`, images and codes alone go with this condition: one, or one for each."""
-        self._vectors(condition)
-        # What `predict` has compiled goes with the condition of before.
-        self.predict_function = None
-        try:
-            with self._pair((None, condition)):
-                yield self
-        finally:
-            self.predict_function = None
+    def decoder_input_dim(self, latent_dim):
+        """The code and the condition."""
+        return latent_dim + self.condition_dim
 
-    def encode(self, x):
-        """q(z|x, y) for images, or pairs of images and conditions."""
-        with self._pair(x) as x:
-            x = data_checks.as_float_images(x)
-            added = self.condition_image(self._conditions(tf.shape(x)[0]))
-            return super().encode(x + tf.cast(added, tf.float32))
+    def encode(self, x, condition=None):
+        """q(z|x, y) for images and their conditions."""
+        x = as_float_images(x, self.event_shape)
+        added = self.condition_image(self.conditions(condition, tf.shape(x)[0]))
+        return self.posterior.distribution(self.encoder(x + tf.cast(added, tf.float32)))
 
-    def decode(self, z):
-        """p(x|z, y) for codes, or pairs of codes and conditions."""
-        with self._pair(z) as z:
-            conditions = self._conditions(tf.shape(z)[0])
-            return super().decode(tf.concat([tf.cast(z, tf.float32), conditions], axis=-1))
+    def decode(self, z, condition=None):
+        """p(x|z, y) for codes and their conditions."""
+        conditions = self.conditions(condition, tf.shape(z)[0])
+        codes = tf.concat([tf.cast(z, tf.float32), conditions], axis=-1)
+        return self.likelihood.distribution(self.decoder(codes))
 
-    def call(self, x, training=False, return_terms=False):
-        """Reconstructs images, or pairs of images and conditions."""
-        with self._pair(x) as x:
-            return super().call(x, training, return_terms)
+    def forward(self, x, condition, training):
+        """One pass of images with their conditions.
+
+        Raises:
+            ValueError: If there are no conditions.
+        """
+        self._check_conditions(condition)
+        return super().forward(x, condition, training)
 
     def inputs_of(self, data):
-        """The pair of images and conditions, and the sample weights."""
-        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        if y is None:
+        """The images, and their conditions or `None`."""
+        x, condition, _ = keras.utils.unpack_x_y_sample_weight(data)
+        return x, condition
+
+    def symbolic_inputs(self):
+        """Symbolic images and conditions."""
+        return *super().symbolic_inputs(), keras.KerasTensor((None, self.condition_dim))
+
+    def data_check(self) -> DataCheck:
+        """Images as a VAE's, and a condition for each."""
+        check = super().data_check()
+        return DataCheck(check.event_shape, check.lower, check.upper, self._check_conditions)
+
+    def _check_conditions(self, condition):
+        if condition is None:
             raise ValueError(
                 "A conditional VAE needs a condition for every image. Call `fit(images, labels)`, "
                 "or pass a data set of pairs. Received: images alone"
             )
-        return (x, y), sample_weight
+        self._vectors(condition)
 
-    @contextlib.contextmanager
-    def _pair(self, inputs):
-        if not isinstance(inputs, tuple | list):
-            yield inputs
-            return
-        first, condition = inputs
-        before, self._given = self._given, condition
-        try:
-            yield first
-        finally:
-            self._given = before
-
-    def _conditions(self, count):
-        """What images or codes go with, `[count, condition_dim]`."""
-        if self._given is None:
-            return tf.ones([count, self.condition_dim]) / self.condition_dim
-        return tf.broadcast_to(self._vectors(self._given), [count, self.condition_dim])
+    def conditions(self, condition, count):
+        """What images or codes go with, `[count, condition_dim]`: one for all, or one for each."""
+        size = self.condition_dim
+        vectors = tf.fill([1, size], 1 / size) if condition is None else self._vectors(condition)
+        return tf.broadcast_to(vectors, [count, size])
 
     def _vectors(self, condition):
         """One condition, or several, as vectors `[1 or n, condition_dim]`."""
-        condition = tf.convert_to_tensor(condition)
         size = self.condition_dim
+        condition = tf.convert_to_tensor(condition)
         expected = f"Expected: class numbers, integers from 0 to {size - 1}, or {size} numbers each"
         if condition.dtype.is_integer and tuple(condition.shape[1:]) in ((), (1,)):
             numbers = tf.reshape(tf.cast(condition, tf.int64), [-1])
@@ -145,16 +134,6 @@ class ConditionalVAE(VAE):
                 f"{list(condition.shape)}"
             )
         return tf.reshape(tf.cast(condition, tf.float32), [-1, size])
-
-    def _with_checks(self, method, signature_of, args, kwargs):
-        """Checks the conditions that come as arrays, too, before the first step."""
-        arguments = inspect.signature(signature_of).bind(self, *args, **kwargs).arguments
-        pairs = [(arguments.get("x"), arguments.get("y")), arguments.get("validation_data")]
-        for pair in pairs:
-            if isinstance(pair, tuple) and hasattr(pair[0], "shape"):
-                (_, condition), _ = self.inputs_of(pair)
-                self._vectors(condition)
-        return super()._with_checks(method, signature_of, args, kwargs)
 
     def get_config(self) -> dict:
         """The constructor's arguments."""

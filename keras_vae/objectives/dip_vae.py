@@ -3,6 +3,7 @@
 import keras
 import tensorflow as tf
 
+from keras_vae import arguments
 from keras_vae.vae import VAE
 
 KINDS = ("i", "ii")
@@ -40,11 +41,7 @@ class DIPVAE(VAE):
         lambda_diagonal: float | None = None,
         **kwargs,
     ):
-        if kind not in KINDS:
-            raise ValueError(
-                f"Invalid value for argument `kind`. Expected one of {list(KINDS)}. "
-                f"Received: kind={kind!r}"
-            )
+        arguments.one_of("kind", kind, KINDS)
         if lambda_diagonal is None:
             lambda_diagonal = lambda_off_diagonal * (10 if kind == "i" else 1)
         self.kind = kind
@@ -54,7 +51,7 @@ class DIPVAE(VAE):
         }
         super().__init__(encoder, decoder, coefficients=coefficients, **kwargs)
 
-    def divergence(self, posterior, z, kl):
+    def regularizers(self, posterior, z, kl, training):
         """The KL and the two penalties."""
         means = posterior.mean()
         centred = means - tf.reduce_mean(means, axis=0)
@@ -65,7 +62,7 @@ class DIPVAE(VAE):
         if self.kind == "ii":
             variances += tf.reduce_mean(posterior.variance(), axis=0)
         return {
-            **super().divergence(posterior, z, kl),
+            **super().regularizers(posterior, z, kl, training),
             "off_diagonal_loss": (self.lambda_off_diagonal, off_diagonal),
             "diagonal_loss": (self.lambda_diagonal, tf.reduce_sum((variances - 1) ** 2)),
         }

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import keras
 import tensorflow as tf
 
+from keras_vae import arguments
 from keras_vae.vae import VAE
 
 
@@ -40,8 +41,10 @@ class FactorVAE(VAE):
         discriminator_rate: float = 1e-4,
         **kwargs,
     ):
-        self.discriminator_sizes = tuple(discriminator_sizes)
-        self.discriminator_rate = discriminator_rate
+        self.discriminator_sizes = arguments.counts("discriminator_sizes", discriminator_sizes)
+        self.discriminator_rate = arguments.number(
+            "discriminator_rate", discriminator_rate, least=0
+        )
         super().__init__(encoder, decoder, coefficients={"gamma": gamma}, **kwargs)
 
     def build(self, input_shape):
@@ -62,14 +65,13 @@ class FactorVAE(VAE):
         )
         self.discriminator_optimizer.build(self.discriminator.weights)
 
-    def objective(self, x, training):
-        """The VAE's terms, the total correlation, and the discriminator's loss at weight 0."""
-        mean, terms = super().objective(x, training)
-        z = terms["z"]
-        terms["divergence"]["total_correlation"] = (self.gamma, self.log_density_ratio(z))
-        loss = self.discriminator_loss(tf.stop_gradient(z), training)
-        terms["divergence"]["discriminator_loss"] = (0.0, loss)
-        return mean, terms
+    def regularizers(self, posterior, z, kl, training):
+        """The KL, the total correlation, and the discriminator's loss, which is only logged."""
+        return {
+            **super().regularizers(posterior, z, kl, training),
+            "total_correlation": (self.gamma, self.log_density_ratio(z)),
+            "discriminator_loss": (None, self.discriminator_loss(tf.stop_gradient(z), training)),
+        }
 
     def log_density_ratio(self, z) -> tf.Tensor:
         """The estimate of log q(z) - sum_j log q(z_j), nats, `[batch]`."""
@@ -78,7 +80,8 @@ class FactorVAE(VAE):
     def discriminator_loss(self, z, training: bool) -> tf.Tensor:
         """Cross-entropy of telling codes from shuffled ones, nats a code, `[batch]`."""
         # Ranks of independent noise are a permutation for each latent.
-        order = tf.argsort(self.noise(tf.shape(z)[0], training, stream=2), axis=0)
+        noise = self.noise(tf.shape(z)[0], (self.latent_dim,), training, stream=2)
+        order = tf.argsort(noise, axis=0)
         shuffled = tf.gather(tf.transpose(z), tf.transpose(order), batch_dims=1)
         real, fake = self.log_density_ratio(z), self.log_density_ratio(tf.transpose(shuffled))
         return 0.5 * (tf.nn.softplus(-real) + tf.nn.softplus(fake))
@@ -86,8 +89,8 @@ class FactorVAE(VAE):
     def train_step(self, data):
         """A step of the VAE, then one of the discriminator."""
         logs = super().train_step(data)
-        x, _ = self.inputs_of(data)
-        noise = self.noise(tf.shape(x)[0], training=True, stream=3)
+        (x,) = self.inputs_of(data)
+        noise = self.noise(tf.shape(x)[0], (self.latent_dim,), training=True, stream=3)
         self.train_discriminator(self.reparameterize(self.encode(x), noise))
         return logs
 

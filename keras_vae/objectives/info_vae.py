@@ -3,6 +3,7 @@
 import keras
 import tensorflow as tf
 
+from keras_vae import arguments
 from keras_vae.distributions import KERNELS, maximum_mean_discrepancy
 from keras_vae.vae import VAE
 
@@ -37,22 +38,18 @@ class InfoVAE(VAE):
         kernel: str = "rbf",
         **kwargs,
     ):
-        if kernel not in KERNELS:
-            raise ValueError(
-                f"Invalid value for argument `kernel`. Expected one of {list(KERNELS)}. "
-                f"Received: kernel={kernel!r}"
-            )
-        self.kernel = kernel
+        self.kernel = arguments.one_of("kernel", kernel, KERNELS)
         coefficients = {"mmd_weight": mmd_weight}
         super().__init__(encoder, decoder, beta=beta, coefficients=coefficients, **kwargs)
 
-    def objective(self, x, training):
-        """The VAE's terms, and the discrepancy between its codes and the prior."""
-        mean, terms = super().objective(x, training)
-        prior = self.prior_sample(tf.shape(terms["z"])[0], training)
-        discrepancy = maximum_mean_discrepancy(terms["z"], prior, self.kernel)
-        terms["divergence"]["mmd_loss"] = (self.mmd_weight, discrepancy)
-        return mean, terms
+    def regularizers(self, posterior, z, kl, training):
+        """The KL, and the discrepancy between the codes and the prior."""
+        prior = self.prior_sample(tf.shape(z)[0], training)
+        discrepancy = maximum_mean_discrepancy(z, prior, self.kernel)
+        return {
+            **super().regularizers(posterior, z, kl, training),
+            "mmd_loss": (self.mmd_weight, discrepancy),
+        }
 
     def get_config(self) -> dict:
         """The constructor's arguments."""

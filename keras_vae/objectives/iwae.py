@@ -1,11 +1,11 @@
 """A VAE with a tighter bound, by importance weighting."""
 
 import math
-import numbers
 
 import keras
 import tensorflow as tf
 
+from keras_vae import arguments
 from keras_vae.distributions import diagonal_normal, is_factorized
 from keras_vae.vae import VAE
 
@@ -41,30 +41,25 @@ class IWAE(VAE):
         self, encoder, decoder, num_samples: int = 5, gradient: str = GRADIENTS[0], **kwargs
     ):
         super().__init__(encoder, decoder, **kwargs)
-        is_count = isinstance(num_samples, numbers.Integral) and num_samples >= 1
-        if not is_count or gradient not in GRADIENTS:
-            raise ValueError(
-                "Expected `num_samples` of at least 1 and `gradient` one of "
-                f"{list(GRADIENTS)}. Received: num_samples={num_samples}, gradient={gradient!r}"
-            )
+        self.num_samples = arguments.count("num_samples", num_samples)
+        self.gradient = arguments.one_of("gradient", gradient, GRADIENTS)
         if self.reduction != "sum":
             raise ValueError(
                 "A bound on log p(x) is a sum over pixels and latents: pass reduction='sum'. "
                 f"Received: reduction={self.reduction!r}"
             )
-        self.num_samples, self.gradient = int(num_samples), gradient
 
-    def objective(self, x, training):
+    def forward(self, x, condition, training):
         """The terms of K samples an image, and what weighting them gains."""
-        posterior = self.encode(x)
-        noise = self.noise(tf.shape(x)[0], training, self.num_samples)
+        posterior = self.encode(x, condition)
+        noise = self.noise(tf.shape(x)[0], (self.num_samples, self.latent_dim), training)
         z = self.reparameterize(posterior, tf.transpose(noise, [1, 0, 2]))
         doubly = self.gradient == "doubly_reparameterized"
         weights = []  # Known only after the decoder, whose gradient comes back before the code's.
         if doubly:
             posterior, z = _stopped(posterior), _weighted_gradient(z, weights)
-        likelihood = self.decode(tf.reshape(z, [-1, self.latent_dim]))
-        repeated = tf.repeat(x[None], self.num_samples, axis=0)
+        likelihood = self.decode(tf.reshape(z, [-1, self.latent_dim]), condition)
+        repeated = tf.repeat(tf.cast(x, tf.float32)[None], self.num_samples, axis=0)
         distortion = -likelihood.log_prob(tf.reshape(repeated, [-1, *self.event_shape]))
         distortion = tf.reshape(distortion, [self.num_samples, -1])
         rate = posterior.log_prob(z) - self.prior_distribution().log_prob(z)
@@ -74,12 +69,8 @@ class IWAE(VAE):
         reconstruction, kl = tf.reduce_mean(distortion, axis=0), tf.reduce_mean(rate, axis=0)
         gain = -bound - reconstruction - self.beta * kl
         images = tf.reshape(likelihood.mean(), [self.num_samples, -1, *self.event_shape])
-        return images[0], {
-            "reconstruction": reconstruction,
-            "kl": kl,
-            "z": z[0],
-            "divergence": {"kl_loss": (self.beta, kl), "importance_gain": (1.0, gain)},
-        }
+        regularizers = {"kl_loss": (self.beta, kl), "importance_gain": (1.0, gain)}
+        return self.score(images[0], reconstruction, kl, regularizers)
 
     def get_config(self) -> dict:
         """The constructor's arguments."""

@@ -3,8 +3,9 @@
 import keras
 import tensorflow as tf
 
+from keras_vae import arguments
 from keras_vae.distributions import mixture
-from keras_vae.vae import VAE, check_count
+from keras_vae.vae import VAE
 
 
 @keras.saving.register_keras_serializable(package="keras_vae")
@@ -27,8 +28,7 @@ class VampPriorVAE(VAE):
     """
 
     def __init__(self, encoder, decoder, num_pseudo_inputs: int = 500, **kwargs):
-        check_count("num_pseudo_inputs", num_pseudo_inputs)
-        self.num_pseudo_inputs = int(num_pseudo_inputs)
+        self.num_pseudo_inputs = arguments.count("num_pseudo_inputs", num_pseudo_inputs)
         super().__init__(encoder, decoder, **kwargs)
 
     def build(self, input_shape):

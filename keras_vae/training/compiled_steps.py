@@ -12,6 +12,7 @@ import math
 import keras
 import tensorflow as tf
 
+from keras_vae.keras_internals import all_layers, compiled_metrics
 from keras_vae.training.allocator import keep_freed_memory
 
 # What a stack of batches may take, in bytes: enough to hide the cost of a call, and little beside
@@ -38,7 +39,7 @@ def loop_pays(model: keras.Model) -> bool:
     It does wherever XLA can compile the model, with one exception: on a CPU, convolutions inside a
     compiled loop miss the library that runs them outside, and take ten times as long.
     """
-    layers = model._flatten_layers()
+    layers = all_layers(model)
     if not all(layer.supports_jit for layer in layers):
         return False
     on_cpu = all(device.device_type == "CPU" for device in tf.config.list_physical_devices())
@@ -84,7 +85,7 @@ def compiled_train_function(model, one_by_one):
 
     @functools.wraps(one_by_one)
     def train_function(iterator):
-        metrics = getattr(model, "_compile_metrics", None)
+        metrics = compiled_metrics(model)
         parts = [model, model.optimizer, *([metrics] if metrics is not None else [])]
         if not all(part.built for part in parts) or not _stackable(iterator):
             return one_by_one(iterator)

@@ -6,6 +6,7 @@ import math
 import numbers
 import os
 import types
+from collections.abc import Callable
 
 import keras
 import numpy as np
@@ -45,7 +46,7 @@ def example_weights(sample_weight, batch_size) -> tf.Tensor:
     return tf.ensure_shape(tf.reshape(tf.cast(sample_weight, tf.float32), [batch_size]), [None])
 
 
-class ImageCheck:
+class DataCheck:
     """Checks images as they are given to `fit` and `evaluate`.
 
     Arrays are checked whole before anything runs. Of a `tf.data.Dataset` the type and shape are,
@@ -53,15 +54,24 @@ class ImageCheck:
     which may prepare its batches in other processes, the first batch is checked.
 
     Args:
-        event_shape: Shape of one image, or `None` to leave the shape unchecked.
-        lower: Float. The least value a pixel may have.
-        upper: Float. The greatest.
+        event_shape: Shape of one image. Defaults to `None`, which leaves the shape unchecked.
+        lower: Float. The least value a pixel may have. Defaults to minus infinity.
+        upper: Float. The greatest. Defaults to infinity.
+        check_labels: Function that raises a `ValueError` for labels that do not fit, or for `None`
+            where there must be some. Defaults to `None`: labels are not used.
     """
 
-    def __init__(self, event_shape, lower: float, upper: float):
+    def __init__(
+        self,
+        event_shape: tuple[int, ...] | None = None,
+        lower: float = -math.inf,
+        upper: float = math.inf,
+        check_labels: Callable | None = None,
+    ):
         self.event_shape = event_shape
         self.lower = lower
         self.upper = upper
+        self.check_labels = check_labels or (lambda labels: None)
 
     def wrap(self, data):
         """Checks what can be checked now, and returns the data with the remaining checks added.
@@ -96,6 +106,8 @@ class ImageCheck:
         if tuple(getattr(images, "shape", ())):
             self._check_array(images)
             self.check_weights(weights_of(data), len(images))
+            if isinstance(data, tuple):
+                self.check_labels(data[1] if len(data) > 1 else None)
         elif images is None or hasattr(images, "shape") or isinstance(images, _NO_IMAGES):
             raise ValueError(
                 "Images must be an array [batch, *event], or a `tf.data.Dataset`, a generator or a "

@@ -28,9 +28,9 @@ def encode(images):
 def codes_in(path, rows, columns):
     """The codes `[rows, columns, 3]` that a picture of telling images tells."""
     picture = np.asarray(Image.open(path), float)
-    left = picture.shape[1] - 58 * columns
+    left = picture.shape[1] - 34 * columns
     corners = [
-        [picture[2 + 58 * r, left + 58 * c + 14 * k] for k in range(3)]
+        [picture[2 + 34 * r, left + 34 * c + 8 * k] for k in range(3)]
         for r in range(rows)
         for c in range(columns)
     ]

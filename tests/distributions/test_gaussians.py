@@ -92,17 +92,3 @@ def test_there_is_no_closed_form_for_other_pairs():
     for pair in ((posterior, mixture), (full, normal)):
         with pytest.raises(ValueError, match=r"factorise over the latents. Received: posterior"):
             distributions.kl_per_dimension(*pair)
-
-
-def test_the_noise_is_standard_normal_and_a_function_of_its_seed():
-    noise = distributions.standard_normal([50_000, 2], tf.constant([3, 4])).numpy()
-    again = distributions.standard_normal([50_000, 2], tf.constant([3, 4]))
-    np.testing.assert_array_equal(noise, again)
-    other = distributions.standard_normal([50_000, 2], tf.constant([3, 5]))
-    pairs = np.concatenate([noise, other], axis=1)
-    # Of 50,000 draws the standard error of a mean, a covariance is 1/sqrt(50,000); of a variance
-    # sqrt(2) times, of a fourth moment sqrt(96) times that. Five of each.
-    error = 5 / np.sqrt(50_000)
-    assert np.abs(pairs.mean(axis=0)).max() < error
-    assert np.abs(np.cov(pairs.T) - np.eye(4)).max() < error * np.sqrt(2)
-    assert np.abs((pairs**4).mean(axis=0) - 3).max() < error * np.sqrt(96)

@@ -176,7 +176,7 @@ def test_the_optimal_scale_trains_and_is_saved(make_vae, images, tmp_path):
 
 @pytest.mark.parametrize("scale", [0, -1.0, float("nan"), float("inf"), "best"])
 def test_a_scale_must_be_positive_and_finite(scale):
-    with pytest.raises(ValueError, match=rf"`scale`. Expected a positive.*scale={scale}"):
+    with pytest.raises(ValueError, match=rf"`scale`. Expected a positive.*scale={scale!r}"):
         distributions.Gaussian(scale)
 
 

@@ -1,23 +1,16 @@
 """Runs the example of foreign models on a handful of images, with every callback."""
 
-import importlib.util
-from pathlib import Path
-
 import numpy as np
 import pandas
 import pytest
 import tensorflow as tf
 from PIL import Image
 
-SCRIPT = Path(__file__).parents[2] / "examples" / "callbacks_elsewhere.py"
-
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
+def run(load_program, tmp_path_factory):
     """The folder of a run on random images in place of MNIST."""
-    spec = importlib.util.spec_from_file_location("callbacks_elsewhere", SCRIPT)
-    example = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(example)
+    example = load_program("examples/callbacks_elsewhere.py")
     images = np.random.default_rng(0).random((60, 28, 28, 1), np.float32)
     train = tf.data.Dataset.from_tensor_slices(images).batch(20)
     example.load = lambda seed: (train, images, np.arange(60) % 10)

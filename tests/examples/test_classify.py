@@ -1,9 +1,7 @@
 """The classifier on an encoder, where it is known what encoder and pixels tell."""
 
-import importlib.util
 import re
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,18 +9,14 @@ import tensorflow as tf
 
 import keras_vae
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "classify.py"
 # Ten classes; the bright pixel among the first ten of sixteen tells which.
 LABELS = np.arange(100) % 10
 IMAGES = np.eye(16, dtype=np.float32)[LABELS].reshape(100, 4, 4, 1)
 
 
 @pytest.fixture
-def example():
-    spec = importlib.util.spec_from_file_location("examples_classify", EXAMPLE)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def example(load_program):
+    return load_program("examples/classify.py")
 
 
 @pytest.fixture

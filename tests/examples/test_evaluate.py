@@ -1,9 +1,7 @@
 """The measuring of a model, on a few small images in place of a data set."""
 
-import importlib.util
 import json
 import sys
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -13,18 +11,14 @@ import tensorflow as tf
 import keras_vae
 from keras_vae import evaluation
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "evaluate.py"
 CARD = {"dataset": "dots", "split": "test", "binarize": "fixed", "num_samples": 7, "seed": 3}
 TEST_IMAGES = np.random.default_rng(1).random((20, 4, 4, 1), dtype=np.float32)
 ERRORS_OF = ("elbo", "distortion", "rate", "log_likelihood", "mean_squared_error", "probe_accuracy")
 
 
 @pytest.fixture(scope="module")
-def example():
-    spec = importlib.util.spec_from_file_location("examples_evaluate", EXAMPLE)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def example(load_program):
+    return load_program("examples/evaluate.py")
 
 
 @pytest.fixture

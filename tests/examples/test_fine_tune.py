@@ -1,9 +1,7 @@
 """Fine-tuning, from a tiny model that was trained on images like the new ones."""
 
-import importlib.util
 import re
 import sys
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -14,7 +12,6 @@ import keras_vae
 from keras_vae import presets
 from keras_vae.evaluation import evaluate_elbo
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "fine_tune.py"
 # Images of one bright half, left or right: a model learns them in seconds.
 SIDES = np.random.default_rng(0).integers(0, 2, 320)
 IMAGES = np.full((320, 4, 4, 1), 0.02, np.float32)
@@ -24,11 +21,8 @@ TEST_IMAGES = IMAGES[256:]
 
 
 @pytest.fixture
-def example():
-    spec = importlib.util.spec_from_file_location("examples_fine_tune", EXAMPLE)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def example(load_program):
+    return load_program("examples/fine_tune.py")
 
 
 @pytest.fixture

@@ -1,8 +1,6 @@
 """The main job, on a few small images in place of MNIST."""
 
-import importlib.util
 import sys
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -12,16 +10,12 @@ from PIL import Image
 
 import keras_vae
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "mnist.py"
 SETTINGS = ["--steps", "5", "--batch-size", "8", "--hidden-sizes", "6", "--latent-dim", "3"]
 
 
 @pytest.fixture
-def mnist():
-    spec = importlib.util.spec_from_file_location("examples_mnist", EXAMPLE)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def mnist(load_program):
+    return load_program("examples/mnist.py")
 
 
 @pytest.fixture
@@ -93,7 +87,7 @@ def test_without_mnist_it_says_so_and_takes_typeset_digits(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--beta", "-1"], "`beta`. Expected a finite number of at least 0. Received: -1"),
+        (["--beta", "-1"], "`beta`. Expected a finite number of at least 0. Received: beta=-1.0"),
         (["--beta", "nan"], "`beta`. Expected a finite number"),
         (["--latent-dim", "0"], "`latent_dim`. Expected positive integers. Received: 0"),
         (["--hidden-sizes", "-3"], "`hidden_sizes`. Expected positive integers. Received: -3"),

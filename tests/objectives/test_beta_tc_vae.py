@@ -89,8 +89,8 @@ def test_stratified_sampling_has_the_aggregates_density_as_its_mean():
 def test_the_terms_sum_to_the_sampled_kl(make_vae, images, arguments):
     vae = make_vae(BetaTCVAE, eager=True, **arguments)
     posterior = vae.encode(images)
-    z = vae.reparameterize(posterior, vae.noise(20, training=True))
-    terms = vae.divergence(posterior, z, vae.kl_divergence(posterior, z))
+    z = vae.reparameterize(posterior, vae.noise(20, (vae.latent_dim,), training=True))
+    terms = vae.regularizers(posterior, z, vae.kl_divergence(posterior, z), training=True)
     assert list(terms) == ["mutual_information", "total_correlation", "dimension_wise_kl"]
     total = sum(nats for _, nats in terms.values())
     sampled = posterior.log_prob(z) - vae.prior_distribution().log_prob(z)
@@ -109,7 +109,7 @@ def test_at_one_each_it_is_the_vae_in_the_mean(make_vae, images):
 
     @tf.function
     def total(z):
-        terms = vae.divergence(posterior, z, None)
+        terms = vae.regularizers(posterior, z, None, training=True)
         return tf.add_n([weight * tf.reduce_mean(nats) for weight, nats in terms.values()])
 
     totals = [float(total(z)) for z in reparameterized_sample(posterior, noise)]

@@ -36,24 +36,24 @@ def test_the_condition_is_appended_to_the_code_and_added_to_the_image(make_cvae,
     vectors = np.eye(CLASSES, dtype="float32")[LABELS]
     learned = vae.condition_image(vectors)
     np.testing.assert_allclose(
-        vae.encode((images, LABELS)).mean(), vae.encoder(images + learned)["loc"], atol=1e-6
+        vae.encode(images, LABELS).mean(), vae.encoder(images + learned)["loc"], atol=1e-6
     )
     z = np.random.default_rng(0).normal(size=(20, 2)).astype("float32")
     logits = vae.decoder(np.concatenate([z, vectors], axis=1))
-    mean = vae.decode((z, LABELS)).mean()
+    mean = vae.decode(z, LABELS).mean()
     np.testing.assert_allclose(mean, tf.nn.sigmoid(logits), atol=1e-6)
     np.testing.assert_allclose(
-        vae.reconstruct((images, LABELS)),
-        vae.decode((vae.embed((images, LABELS)), LABELS)).mean(),
+        vae.reconstruct(images, condition=LABELS),
+        vae.decode(vae.embed(images, condition=LABELS), LABELS).mean(),
         atol=1e-6,
     )
 
 
 def test_the_loss_is_the_bound_given_the_condition(make_cvae, images):
     vae = make_cvae(beta=2.0)
-    noise = vae.noise(20, training=True)
-    posterior = vae.encode((images, LABELS))
-    likelihood = vae.decode((posterior.mean() + posterior.stddev() * noise, LABELS))
+    noise = vae.noise(20, (vae.latent_dim,), training=True)
+    posterior = vae.encode(images, LABELS)
+    likelihood = vae.decode(posterior.mean() + posterior.stddev() * noise, LABELS)
     distortion = -np.mean(likelihood.log_prob(images))
     kl = np.mean(vae.kl_divergence(posterior, None))
     logs = vae.train_on_batch(images, LABELS, return_dict=True)
@@ -63,8 +63,8 @@ def test_the_loss_is_the_bound_given_the_condition(make_cvae, images):
 def test_every_form_of_a_condition_says_the_same(make_cvae, images):
     vae = make_cvae()
     one_hot = np.eye(CLASSES)[LABELS]
-    expected = vae.embed((images, LABELS))
-    assert np.abs(expected - vae.embed((images, (LABELS + 1) % CLASSES))).max() > 1e-2
+    expected = vae.embed(images, condition=LABELS)
+    assert np.abs(expected - vae.embed(images, condition=(LABELS + 1) % CLASSES)).max() > 1e-2
     forms = [
         LABELS.astype("uint8"),
         LABELS[:, None],
@@ -73,40 +73,41 @@ def test_every_form_of_a_condition_says_the_same(make_cvae, images):
         list(LABELS),
     ]
     for form in forms:
-        np.testing.assert_allclose(vae.embed((images, form)), expected, atol=1e-6)
-        with vae.given(form):
-            np.testing.assert_allclose(vae.embed(images), expected, atol=1e-6)
+        np.testing.assert_allclose(vae.embed(images, condition=form), expected, atol=1e-6)
+        in_batches = vae.embed(images, batch_size=6, condition=form)
+        np.testing.assert_allclose(in_batches, expected, atol=1e-6)
 
 
-def test_given_is_for_a_while_and_without_it_no_class_is_meant(make_cvae, images):
+def test_without_a_condition_no_class_is_meant(make_cvae, images):
     vae = make_cvae()
-    before = vae.embed(images)
     share = np.full((20, CLASSES), 1 / CLASSES, "float32")
-    np.testing.assert_allclose(before, vae.embed((images, share)), atol=1e-6)
-    with vae.given(1) as same:
-        assert same is vae
-        ones = vae.embed(images)
-        with vae.given(2):
-            assert np.abs(vae.embed(images) - ones).max() > 1e-2
-        np.testing.assert_array_equal(vae.embed(images), ones)
-        # A condition of its own goes before.
-        np.testing.assert_allclose(vae.embed((images, LABELS))[::3], vae.embed((images, 0))[::3])
-    np.testing.assert_allclose(ones, vae.embed((images, np.ones(20, int))), atol=1e-6)
-    np.testing.assert_array_equal(vae.embed(images), before)
-    with pytest.raises(RuntimeError), vae.given(1):
-        raise RuntimeError
-    np.testing.assert_array_equal(vae.embed(images), before)
+    np.testing.assert_allclose(vae.embed(images), vae.embed(images, condition=share), atol=1e-6)
 
 
-def test_compiled_predictions_follow_the_condition(make_cvae, images):
+@pytest.mark.parametrize("batch_size", [6, 1024])
+def test_one_condition_serves_all(make_cvae, images, batch_size):
+    vae = make_cvae()
+    ones = vae.reconstruct(images, batch_size, condition=np.ones(20, int))
+    for one in (1, [1], [[0.0, 1.0, 0.0]]):
+        np.testing.assert_allclose(vae.reconstruct(images, batch_size, one), ones, atol=1e-6)
+    assert np.abs(vae.reconstruct(images, batch_size, 2) - ones).max() > 1e-2
+
+
+def test_predictions_go_with_the_labels_of_a_data_set(make_cvae, images):
     vae = make_cvae(compile_kwargs={"run_eagerly": False})
-    for number in (0, 2):
-        with vae.given(number):
-            predicted = vae.predict(images, verbose=0)
-            np.testing.assert_allclose(predicted, vae.reconstruct(images), atol=1e-5)
     np.testing.assert_allclose(vae.predict(images, verbose=0), vae.reconstruct(images), atol=1e-5)
-    pairs = vae.predict((images, LABELS), verbose=0)
-    np.testing.assert_allclose(pairs, vae.reconstruct((images, LABELS)), atol=1e-5)
+    pairs = tf.data.Dataset.from_tensor_slices((images, LABELS)).batch(8)
+    expected = vae.reconstruct(images, condition=LABELS)
+    np.testing.assert_allclose(vae.predict(pairs, verbose=0), expected, atol=1e-5)
+
+
+def test_a_plain_vae_refuses_conditions(make_vae, images):
+    vae = make_vae(eager=True)
+    for ask in (vae.encode, vae.reconstruct, vae.embed):
+        with pytest.raises(ValueError, match=r"A VAE takes no conditions; .*ConditionalVAE"):
+            ask(images, condition=1)
+    with pytest.raises(ValueError, match="takes no conditions"):
+        vae.sample(3, condition=1)
 
 
 def test_it_samples_the_class_that_is_asked_for(make_cvae):
@@ -118,10 +119,9 @@ def test_it_samples_the_class_that_is_asked_for(make_cvae):
     vae = make_cvae(compile_kwargs={"run_eagerly": False})
     vae.fit(images, labels, batch_size=10, epochs=3, verbose=0)
     for number, level in enumerate(levels):
-        with vae.given(number):
-            assert np.mean(vae.sample(64, seed=1)) == pytest.approx(level, abs=0.1)
-    with vae.given(np.arange(6) % CLASSES):
-        means = np.mean(vae.sample(6, seed=1), axis=(1, 2, 3))
+        drawn = vae.sample(64, seed=1, condition=number)
+        assert np.mean(drawn) == pytest.approx(level, abs=0.1)
+    means = np.mean(vae.sample(6, seed=1, condition=np.arange(6) % CLASSES), axis=(1, 2, 3))
     np.testing.assert_allclose(means, np.tile(levels, 2), atol=0.15)
 
 
@@ -145,9 +145,8 @@ def test_vectors_of_numbers_are_conditions_too(make_cvae, images):
     vae = make_cvae(condition_dim=1)
     logs = vae.fit(images, brightness, validation_data=(images, brightness), verbose=0).history
     assert np.isfinite(logs["val_loss"][0])
-    with vae.given(0.25):
-        dark = vae.embed(images)
-    np.testing.assert_allclose(dark, vae.embed((images, np.full((20, 1), 0.25))), atol=1e-6)
+    dark = vae.embed(images, condition=0.25)
+    np.testing.assert_allclose(dark, vae.embed(images, condition=np.full((20, 1), 0.25)), atol=1e-6)
 
 
 def test_compiled_metrics_see_images(make_cvae, images):
@@ -173,7 +172,7 @@ def test_networks_that_are_not_built_yet_are_built_by_the_first_pairs(images):
     vae.compile("adam", run_eagerly=True)
     vae.fit(images, LABELS, verbose=0)
     assert vae.event_shape == (4, 4, 1)
-    assert vae.embed((images, LABELS)).shape == (20, 2)
+    assert vae.embed(images, condition=LABELS).shape == (20, 2)
 
 
 # Wrong use ---------------------------------------------------------------------------------
@@ -213,8 +212,8 @@ def test_conditions_that_do_not_fit_are_refused_before_the_first_step(make_cvae,
         vae.fit(images, LABELS, validation_data=(images, labels), verbose=0)
     with pytest.raises(ValueError, match=message):
         vae.evaluate(images, labels, verbose=0)
-    with pytest.raises(ValueError, match=message), vae.given(labels):
-        pass
+    with pytest.raises(ValueError, match=message):
+        vae.embed(images, condition=labels)
     assert vae.optimizer.iterations == 0
 
 
@@ -229,15 +228,17 @@ def test_a_class_out_of_range_in_a_data_set_stops_the_step_that_meets_it(make_cv
 
 def test_integer_images_are_refused_as_everywhere(make_cvae, images):
     vae = make_cvae()
-    for pixels in (np.uint8(255 * images), (np.uint8(255 * images), LABELS)):
+    for condition in (None, LABELS):
         with pytest.raises(ValueError, match=r"must be floating point.*Received: dtype uint8"):
-            vae.embed(pixels)
+            vae.embed(np.uint8(255 * images), condition=condition)
 
 
 def test_a_decoder_without_room_for_the_condition_is_refused():
     encoder = keras_vae.networks.mlp_encoder((4, 4, 1), 2, [5])
     decoder = keras_vae.networks.mlp_decoder((4, 4, 1), 2, [5])
-    with pytest.raises(ValueError, match=r"2 latents and 3 for the condition.*latent_dim=5"):
+    with pytest.raises(
+        ValueError, match=r"2 latents, for which the decoder must take 5.*latent_dim=5"
+    ):
         ConditionalVAE(encoder, decoder, condition_dim=3)
     with pytest.raises(ValueError, match=r"`condition_dim`. Expected a positive.*condition_dim=0"):
         ConditionalVAE(encoder, decoder, condition_dim=0)

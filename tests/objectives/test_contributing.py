@@ -19,7 +19,9 @@ def test_the_printed_member_trains_logs_saves_and_follows_a_schedule(make_vae, i
     CentredVAE = namespace["CentredVAE"]
 
     vae = make_vae(CentredVAE, beta=0.5, eager=True)
-    z = vae.reparameterize(vae.encode(images), vae.noise(20, training=True)).numpy()
+    z = vae.reparameterize(
+        vae.encode(images), vae.noise(20, (vae.latent_dim,), training=True)
+    ).numpy()
     logs = vae.train_on_batch(images, return_dict=True)
     assert logs["centre_loss"] == pytest.approx(np.sum(z.mean(axis=0) ** 2), rel=1e-4)
     parts = logs["reconstruction_loss"] + 0.5 * logs["kl_loss"] + 10 * logs["centre_loss"]

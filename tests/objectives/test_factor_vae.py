@@ -43,8 +43,8 @@ def test_the_density_ratio_finds_the_total_correlation(make_vae, correlation):
 
 def test_the_loss_is_the_vaes_and_the_mean_log_ratio(make_vae, images):
     vae = make_vae(FactorVAE, gamma=5.0, beta=0.5, discriminator_sizes=(8,), eager=True)
-    noise = vae.noise(20, training=True)
-    order = np.argsort(vae.noise(20, training=True, stream=2), axis=0)
+    noise = vae.noise(20, (vae.latent_dim,), training=True)
+    order = np.argsort(vae.noise(20, (vae.latent_dim,), training=True, stream=2), axis=0)
     z = vae.reparameterize(vae.encode(images), noise).numpy()
     shuffled = np.take_along_axis(z, order, axis=0)
     real, fake = (np.float64(vae.discriminator(codes))[:, 0] for codes in (z, shuffled))
@@ -81,7 +81,7 @@ def test_either_is_trained_by_its_own_optimizer_alone(make_vae, images):
     assert np.abs(values_of(discriminator)[0] - before[1][0]).max() > 1e-6
 
     before = values_of(networks), values_of(discriminator)
-    vae._elbo_tracker.built = False
+    vae.prepare_to_train()
     keras_vae.VAE.train_step(vae, (tf.constant(images),))
     assert_equal(values_of(discriminator), before[1])
     assert np.abs(values_of(networks)[0] - before[0][0]).max() > 1e-3

@@ -10,7 +10,10 @@ from keras_vae.objectives import InfoVAE
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_the_loss_is_the_sum_of_its_parts(make_vae, images, kernel):
     vae = make_vae(InfoVAE, beta=0.25, mmd_weight=40.0, kernel=kernel, eager=True)
-    noise, prior = vae.noise(20, training=True), vae.noise(20, training=True, stream=1)
+    noise, prior = (
+        vae.noise(20, (vae.latent_dim,), training=True),
+        vae.noise(20, (vae.latent_dim,), training=True, stream=1),
+    )
     posterior = vae.encode(images)
     expected = float(
         maximum_mean_discrepancy(posterior.mean() + posterior.stddev() * noise, prior, kernel)
@@ -23,7 +26,10 @@ def test_the_loss_is_the_sum_of_its_parts(make_vae, images, kernel):
 
 def test_draws_of_the_prior_are_not_the_noise_of_the_codes(make_vae):
     vae = make_vae(InfoVAE, eager=True)
-    noise, prior = vae.noise(2000, training=True), vae.prior_sample(2000, training=True)
+    noise, prior = (
+        vae.noise(2000, (vae.latent_dim,), training=True),
+        vae.prior_sample(2000, training=True),
+    )
     # Correlations of 2000 independent pairs: five standard errors.
     cross = np.corrcoef(np.concatenate([noise, prior], axis=1).T)[:2, 2:]
     assert np.abs(cross).max() < 5 / np.sqrt(2000)
@@ -34,11 +40,13 @@ def test_training_brings_the_codes_to_the_prior(make_vae, images):
     far = make_vae(InfoVAE, mmd_weight=0.0)
     for model in (vae, far):
         model.fit(np.tile(images, (150, 1, 1, 1)), batch_size=20, shuffle=False, verbose=0)
-    prior = vae.noise(2000, training=False)
+    prior = vae.noise(2000, (vae.latent_dim,), training=False)
 
     def discrepancy(model):
         posterior = model.encode(np.repeat(images, 20, axis=0))
-        z = model.reparameterize(posterior, model.noise(400, training=False, stream=5))
+        z = model.reparameterize(
+            posterior, model.noise(400, (model.latent_dim,), training=False, stream=5)
+        )
         return float(maximum_mean_discrepancy(z, prior))
 
     assert discrepancy(vae) < 0.03 < discrepancy(far)

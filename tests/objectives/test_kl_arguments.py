@@ -58,7 +58,7 @@ def gradients_of_kl(make_vae, images, **arguments):
     vae = make_vae(prior=GaussianMixture(3), **arguments)
     with tf.GradientTape() as tape:
         posterior = vae.encode(images)
-        z = vae.reparameterize(posterior, vae.noise(20, training=True))
+        z = vae.reparameterize(posterior, vae.noise(20, (vae.latent_dim,), training=True))
         kl = tf.reduce_mean(vae.kl_divergence(posterior, z))
     gradients = tape.gradient(kl, [vae.encoder.trainable_weights, vae.prior.trainable_weights])
     return float(kl), [np.concatenate([np.ravel(g) for g in part]) for part in gradients]
@@ -94,12 +94,13 @@ def test_coefficients_are_variables_of_the_loss_that_are_saved(make_vae, images,
         def __init__(self, encoder, decoder, weight=3.0, **kwargs):
             super().__init__(encoder, decoder, coefficients={"weight": weight}, **kwargs)
 
-        def divergence(self, posterior, z, kl):
+        def regularizers(self, posterior, z, kl, training):
             return {"kl_loss": (self.weight, kl)}
 
     vae = make_vae(Weighted)
     logs = vae.fit(images, batch_size=20, verbose=0).history
-    vae.weight.assign(5.0)
+    # A plain number reaches the variable that is compiled into the step.
+    vae.weight = 5
     again = vae.fit(images, batch_size=20, verbose=0).history
     for values, weight in ((logs, 3.0), (again, 5.0)):
         expected = values["reconstruction_loss"][0] + weight * values["kl_loss"][0]

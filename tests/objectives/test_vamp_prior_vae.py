@@ -21,7 +21,7 @@ def test_the_prior_is_the_mean_of_the_pseudo_inputs_posteriors(make_vae):
 def test_the_kl_is_the_sampled_one(make_vae, images):
     vae = make_vae(VampPriorVAE, num_pseudo_inputs=5, beta=0.5, eager=True)
     posterior = vae.encode(images)
-    z = vae.reparameterize(posterior, vae.noise(20, training=True))
+    z = vae.reparameterize(posterior, vae.noise(20, (vae.latent_dim,), training=True))
     kl = np.mean(posterior.log_prob(z) - vae.prior_distribution().log_prob(z))
     logs = vae.train_on_batch(images, return_dict=True)
     assert logs["kl_loss"] == pytest.approx(kl, rel=1e-5)

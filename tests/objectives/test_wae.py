@@ -8,7 +8,7 @@ from keras_vae.objectives import WAE
 
 def test_the_loss_is_the_reconstruction_and_the_discrepancy_of_mean_codes(make_vae, images):
     vae = make_vae(WAE, mmd_weight=40.0, eager=True)
-    prior = vae.noise(20, training=True, stream=1)
+    prior = vae.noise(20, (vae.latent_dim,), training=True, stream=1)
     expected = float(maximum_mean_discrepancy(vae.encoder(images)["loc"], prior, "imq"))
     logs = vae.train_on_batch(images, return_dict=True)
     assert logs["beta"] == 0

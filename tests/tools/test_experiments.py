@@ -1,10 +1,8 @@
 """The experiments' pictures and tables, from the folders of two made-up sweeps."""
 
-import importlib.util
 import json
 import math
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,29 +11,17 @@ from PIL import Image
 
 import keras_vae
 
-EXAMPLES = Path(__file__).parents[2] / "tools"
 SEEDS, EPOCHS = 2, 8
 
 
-def loaded(name):
-    spec = importlib.util.spec_from_file_location(f"examples_{name}", EXAMPLES / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    # Dataclasses look their module up.
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+@pytest.fixture(scope="module")
+def sweep(load_program):
+    return load_program("examples/sweep.py")
 
 
 @pytest.fixture(scope="module")
-def sweep():
-    yield loaded("sweep")
-    del sys.modules["examples_sweep"]
-
-
-@pytest.fixture(scope="module")
-def experiments():
-    yield loaded("experiments")
-    del sys.modules["examples_experiments"]
+def experiments(load_program):
+    return load_program("tools/experiments.py")
 
 
 def invented(point):

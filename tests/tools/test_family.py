@@ -2,9 +2,7 @@
 
 import csv
 import functools
-import importlib.util
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,16 +12,12 @@ import keras_vae
 from keras_vae import objectives
 from keras_vae.datasets import source, typeset_digits
 
-EXAMPLE = Path(__file__).parents[2] / "tools" / "family.py"
 SHAPE = (28, 28, 1)
 
 
 @pytest.fixture(scope="module")
-def example():
-    spec = importlib.util.spec_from_file_location("examples_family", EXAMPLE)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def example(load_program):
+    return load_program("tools/family.py")
 
 
 @pytest.fixture(scope="module")

@@ -1,10 +1,8 @@
 """The making of a trained model, from a recipe so small that it takes a second."""
 
 import hashlib
-import importlib.util
 import json
 import sys
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -14,7 +12,6 @@ import tensorflow as tf
 import keras_vae
 from keras_vae import networks, objectives, presets
 
-EXAMPLES = Path(__file__).parents[2] / "tools"
 BYTES = np.random.default_rng(0).integers(0, 256, (60, 28, 28, 1), dtype=np.uint8)
 TINY = {
     "description": "A tiny VAE.",
@@ -31,15 +28,8 @@ TINY = {
 
 
 @pytest.fixture(scope="module")
-def example():
-    spec = importlib.util.spec_from_file_location("examples_train_zoo", EXAMPLES / "train_zoo.py")
-    module = importlib.util.module_from_spec(spec)
-    with pytest.MonkeyPatch.context() as patch:
-        # Where Python looks first when it runs the script: its neighbour is imported from there.
-        patch.syspath_prepend(EXAMPLES)
-        patch.delitem(sys.modules, "evaluate", raising=False)
-        spec.loader.exec_module(module)
-    return module
+def example(load_program):
+    return load_program("tools/train_zoo.py")
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """The index of the trained models: how it is written, and that the one here is up to date."""
 
-import importlib.util
 import sys
 from pathlib import Path
 
@@ -11,7 +10,6 @@ from PIL import Image
 from keras_vae import drawing, presets
 
 ROOT = Path(__file__).parents[2]
-EXAMPLE = ROOT / "tools" / "zoo_index.py"
 INDEX = (ROOT / "saved_models" / "README.md").read_text(encoding="utf-8")
 DETAILS = {
     "description": "A tiny VAE.",
@@ -50,11 +48,8 @@ DETAILS = {
 
 
 @pytest.fixture(scope="module")
-def example():
-    spec = importlib.util.spec_from_file_location("examples_zoo_index", EXAMPLE)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def example(load_program):
+    return load_program("tools/zoo_index.py")
 
 
 @pytest.fixture

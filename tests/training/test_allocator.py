@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from keras_vae import allocator
+from keras_vae.training import allocator
 
 PROGRAM = """
 import resource

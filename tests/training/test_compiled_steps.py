@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 
 import keras_vae
-from keras_vae import compiled_steps
+from keras_vae.training import compiled_steps
 
 BATCH = 8
 FAST = {"jit_compile": True, "steps_per_execution": 3}

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_vae.training.data_checks import ImageCheck, example_weights, floating
+from keras_vae.training.data_checks import DataCheck, as_float_images, example_weights
 
 SHAPE = (4, 4, 1)
 GOOD = np.random.default_rng(0).random((6, *SHAPE), dtype=np.float32)
@@ -15,7 +15,7 @@ GOOD = np.random.default_rng(0).random((6, *SHAPE), dtype=np.float32)
 
 @pytest.fixture
 def check():
-    return ImageCheck(SHAPE, 0.0, 1.0)
+    return DataCheck(SHAPE, 0.0, 1.0)
 
 
 def spoiled(value, index=0):
@@ -26,7 +26,7 @@ def spoiled(value, index=0):
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
 def test_floating_images_become_float32(dtype):
-    found = floating(GOOD.astype(dtype))
+    found = as_float_images(GOOD.astype(dtype))
     assert found.dtype == tf.float32
     np.testing.assert_allclose(found, GOOD, atol=1e-3)
 
@@ -34,7 +34,7 @@ def test_floating_images_become_float32(dtype):
 @pytest.mark.parametrize("dtype", ["uint8", "int64", "bool"])
 def test_images_that_are_not_floating_are_refused(check, dtype):
     images = GOOD.astype(dtype)
-    for refuse in (floating, check.wrap):
+    for refuse in (as_float_images, check.wrap):
         with pytest.raises(ValueError, match=rf"must be floating.*Received: dtype {dtype}.*255"):
             refuse(images)
 
@@ -78,7 +78,7 @@ def test_values_of_arrays_are_checked_wherever_they_stand(check, value, message)
 
 
 def test_without_a_support_any_finite_value_passes():
-    check = ImageCheck(SHAPE, -math.inf, math.inf)
+    check = DataCheck(SHAPE, -math.inf, math.inf)
     images = spoiled(-1e6)
     assert check.wrap(images) is images
     assert len(list(check.wrap(tf.data.Dataset.from_tensors(images)))) == 1
@@ -94,7 +94,7 @@ def test_shapes_are_checked_unless_unknown(check):
         check.wrap(wrong)
     with pytest.raises(ValueError, match=r"Expected: \[batch, 4, 4, 1\]. Received: \[4, 3, 1\]"):
         check.wrap(tf.data.Dataset.from_tensor_slices(wrong))
-    unknown = ImageCheck(None, 0.0, 1.0)
+    unknown = DataCheck(None, 0.0, 1.0)
     assert unknown.wrap(wrong) is wrong
 
 

@@ -20,9 +20,9 @@ from keras_vae.callbacks.reconstruction_grid import ReconstructionGrid
 
 layers = keras.layers
 FOLDERS = {
-    "reconstructions": (4 * 58 + 2, 2 * 58 + 2),
-    "prior_samples": (3 * 58 + 2, 2 * 58 + 2),
-    "traversals/grid": (3 * 58 + 2, 3 * 58 + 2),
+    "reconstructions": (4 * 34 + 2, 2 * 34 + 2),
+    "prior_samples": (3 * 34 + 2, 2 * 34 + 2),
+    "traversals/grid": (3 * 34 + 2, 3 * 34 + 2),
     "latent_map": (540, 490),
 }
 

@@ -1,0 +1,180 @@
+"""Models and epochs in the plane of rate and distortion."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from PIL import Image
+
+from keras_vae.drawing.chart import Chart, finite
+from keras_vae.drawing.palette import MUTED, PALETTE
+
+_RATE = "rate: KL(q(z|x) || p(z))  [nats]"
+_DISTORTION = "distortion: -log p(x|z)  [nats]"
+# Pixels along a diagonal that an ELBO takes.
+_LEVEL_LENGTH = 66
+
+
+def rate_distortion(
+    paths: Mapping[str, tuple],
+    epochs: Sequence[int],
+    chart: Chart | None = None,
+    xlabel: str = _RATE,
+    ylabel: str = _DISTORTION,
+) -> Image.Image:
+    """The path that training takes in the plane of rate and distortion, epoch by epoch.
+
+    The rate is KL(q(z|x) || p(z)), the distortion -log p(x|z). Diagonals join the points of equal
+    ELBO = -(rate + distortion), as in figure 1 of Alemi et al., "Fixing a Broken ELBO" (2018).
+
+    Args:
+        paths: `{name: (rates, distortions)}` in nats, one of each an epoch; NaN where there is
+            none. The first path is training's. The last has the numbers of its first and last epoch
+            written on it.
+        epochs: Numbers of those epochs.
+        chart: To draw into. Defaults to `None`: a new one.
+        xlabel: What the rates' axis shows, with its unit. Defaults to
+            `"rate: KL(q(z|x) || p(z))  [nats]"`.
+        ylabel: The same of the distortions. Defaults to `"distortion: -log p(x|z)  [nats]"`.
+
+    Returns:
+        A picture, RGB.
+    """
+    chart = chart or Chart((520, 480))
+    shown = [np.stack(finite(*path), axis=1) for path in paths.values()]
+    if len(epochs) > 3:
+        # The mean of training's first epoch covers the start from nothing, beside which all else
+        # would look alike: the path comes in from outside.
+        shown[0] = shown[0][1:]
+    shown = np.concatenate(shown)
+    if not len(shown):
+        return chart.picture()
+    _plane(chart, shown, xlabel, ylabel)
+    for color, (name, path) in zip(PALETTE, paths.items(), strict=False):
+        x, y = finite(*path)
+        chart.line(name, x, y, color=color, marker="o", markersize=4, linewidth=1.4, label=name)
+    rates, distortions = list(paths.values())[-1]
+    numbered = finite(rates, distortions, epochs)
+    for index in sorted({0, len(numbered[0]) - 1}) if len(numbered[0]) else ():
+        x, y, epoch = (axis[index] for axis in numbered)
+        _label(chart, f"end {index > 0}", x, y, f"epoch {epoch:g}")
+    return chart.picture()
+
+
+def rate_distortion_points(
+    points: Mapping[str, tuple],
+    chart: Chart | None = None,
+    xlabel: str = _RATE,
+    ylabel: str = _DISTORTION,
+) -> Image.Image:
+    """Where trained models lie in the plane of rate and distortion, joined in the order given.
+
+    Axes and diagonals are those of `rate_distortion`.
+
+    Args:
+        points: `{label: (rates, distortions)}` in nats, one of each a model: those of one label,
+            such as the seeds of one beta, are drawn as dots, and their means are joined. Labels of
+            means that lie too close to be told apart are written as one.
+        chart: To draw into. Defaults to `None`: a new one.
+        xlabel: What the rates' axis shows, as `rate_distortion` takes it.
+        ylabel: The same of the distortions.
+
+    Returns:
+        A picture, RGB.
+    """
+    chart = chart or Chart((640, 520))
+    points = {label: np.stack(finite(*pair), axis=1) for label, pair in points.items()}
+    points = {label: models for label, models in points.items() if len(models)}
+    if not points:
+        return chart.picture(legend=False)
+    everything = np.concatenate(list(points.values()))
+    _plane(chart, everything, xlabel, ylabel)
+    means = np.stack([models.mean(axis=0) for models in points.values()])
+    style = {"color": PALETTE[0], "linewidth": 1.4}
+    chart.line("means", *means.T, **style, marker="o", markersize=5, label="mean")
+    style = {"color": PALETTE[1], "linestyle": "none", "marker": ".", "markersize": 4}
+    chart.line("models", *everything.T, **style, zorder=3, label="single models")
+    size = np.maximum(np.ptp(everything, axis=0), 1e-9)
+    while points:
+        x, y = means[0]
+        near = (np.abs(means - means[0]) / size < 0.03).all(axis=1)
+        label = ", ".join(name for name, close in zip(points, near, strict=True) if close)
+        _label(chart, f"label {label}", x, y, label)
+        names = [name for name, close in zip(points, near, strict=True) if not close]
+        points, means = {name: points[name] for name in names}, means[~near]
+    return chart.picture()
+
+
+def _plane(chart, shown, xlabel, ylabel):
+    """Axes that hold the points `[n, 2]`, and lines of equal ELBO across them."""
+    from matplotlib import ticker
+
+    (left, bottom), (right, top) = shown.min(axis=0), shown.max(axis=0)
+    chart.scale("x", left, right, False, xlabel)
+    chart.scale("y", bottom, top, False, ylabel)
+    (left, right), (bottom, top) = chart.axes.get_xlim(), chart.axes.get_ylim()
+    levels = ticker.MaxNLocator(6).tick_values(left + bottom, right + top)
+    levels = [level for level in levels if left + bottom < level < right + top]
+    for index, level in enumerate(levels):
+        chart.line(
+            f"diagonal {index}",
+            [left, right],
+            [level - left, level - right],
+            color=MUTED,
+            linewidth=0.8,
+            linestyle="--",
+            label="equal ELBO" if index == 0 else "_",
+            zorder=1,
+        )
+        _write_level(chart, f"level {index}", level, shown)
+
+
+def _write_level(chart, key, level, shown):
+    """Writes an ELBO along its diagonal, where it is farthest from what is shown."""
+    (left, right), (bottom, top) = chart.axes.get_xlim(), chart.axes.get_ylim()
+    box = chart.axes.get_window_extent()
+    # Pixels a nat.
+    across, up = box.width / (right - left), box.height / (top - bottom)
+    first, last = max(left, level - top), min(right, level - bottom)
+    length = _LEVEL_LENGTH / math.hypot(across, up)
+    if last - first < 1.5 * length:
+        return
+    starts = np.linspace(first + length / 8, last - 1.2 * length, 9)[:, None]
+    path = np.stack(
+        [
+            np.interp(np.linspace(0, 1, 200), np.linspace(0, 1, len(shown)), axis)
+            for axis in shown.T
+        ],
+        axis=1,
+    )
+    middles = np.concatenate([starts + length / 2, level - starts - length / 2], axis=1)
+    distances = np.linalg.norm((middles[:, None] - path) * (across, up), axis=-1).min(axis=1)
+    x = float(starts[distances.argmax(), 0])
+    chart.text(
+        key,
+        x,
+        level - x,
+        f"ELBO {-level:g}".replace("-", "\N{MINUS SIGN}"),
+        color=MUTED,
+        fontsize=8,
+        rotation=-math.degrees(math.atan2(up, across)),
+        rotation_mode="anchor",
+        verticalalignment="bottom",
+    )
+
+
+def _label(chart, key, x, y, text):
+    """Writes a text beside a point: of one on the left upwards, of one on the right downwards.
+
+    So it misses a path along which the distortion falls as the rate rises.
+    """
+    on_the_left = x < sum(chart.axes.get_xlim()) / 2
+    chart.text(
+        key,
+        x,
+        y,
+        f"  {text}  ",
+        horizontalalignment="left" if on_the_left else "right",
+        verticalalignment="bottom" if on_the_left else "top",
+        fontsize=9,
+    )

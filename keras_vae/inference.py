@@ -1,0 +1,100 @@
+"""What a trained VAE is asked for: reconstructions, codes, new images, an exported copy."""
+
+import random
+
+import keras
+import tensorflow as tf
+
+from keras_vae import arguments, export
+
+
+class Inference(keras.Model):
+    """The methods of a VAE that use it. All are deterministic, but for the codes of `sample`."""
+
+    def reconstruct(self, x, batch_size: int = 1024, condition=None) -> tf.Tensor:
+        """Images as the model sees them: the mean of p(x|z) at the mean of q(z|x).
+
+        Args:
+            x: Images, `[n, *event]`.
+            batch_size: Int. How many pass through the networks at once. Defaults to `1024`.
+            condition: As for `encode`. Defaults to `None`.
+
+        Returns:
+            `[n, *event]`, float32. Deterministic.
+        """
+        return self._in_batches(self, batch_size, x, condition)
+
+    def embed(self, x, batch_size: int = 1024, condition=None) -> tf.Tensor:
+        """The means of q(z|x).
+
+        Args:
+            x: Images, `[n, *event]`.
+            batch_size: Int. How many pass through the encoder at once. Defaults to `1024`.
+            condition: As for `encode`. Defaults to `None`.
+
+        Returns:
+            `[n, latent]`, float32. Deterministic.
+        """
+        return self._in_batches(lambda *batch: self.encode(*batch).mean(), batch_size, x, condition)
+
+    def sample(
+        self, n: int, seed: int | None = None, batch_size: int = 1024, condition=None
+    ) -> tf.Tensor:
+        """New images: the mean of p(x|z) at samples of the prior.
+
+        Args:
+            n: Int. How many.
+            seed: Int. The same seed gives the same codes. Defaults to `None`: new ones each call.
+            batch_size: Int. How many pass through the decoder at once. Defaults to `1024`.
+            condition: As for `encode`. Defaults to `None`.
+
+        Returns:
+            `[n, *event]`, float32.
+
+        Raises:
+            ValueError: If `n` or `seed` is invalid, or the model is not built.
+        """
+        self._check_built("sample")
+        arguments.count("n", n)
+        seed = random.randrange(2**31) if seed is None else arguments.seed("seed", seed)
+        z = self.prior_distribution().sample(n, seed=tf.constant([seed, 0]))
+        return self._in_batches(lambda *batch: self.decode(*batch).mean(), batch_size, z, condition)
+
+    def export(self, filepath, format: str = "tf_saved_model", verbose: bool = True, **kwargs):
+        """Exports the model for inference.
+
+        A TensorFlow SavedModel gets the signatures `reconstruct` (the default), `encode`, `decode`
+        and `sample`, and serves without this package; any other format gets what
+        `keras.Model.export` writes. Both are deterministic.
+
+        Args:
+            filepath: Where to.
+            format: As `keras.Model.export` takes it. Defaults to `"tf_saved_model"`.
+            verbose: Bool. Whether to print the signatures. Defaults to `True`.
+            **kwargs: For other formats, passed on.
+        """
+        self._check_built("export")
+        if format == "tf_saved_model":
+            export.saved_model(self, filepath, verbose)
+        else:
+            super().export(filepath, format=format, verbose=verbose, **kwargs)
+
+    def _check_built(self, method):
+        if not self.built:
+            raise ValueError(
+                f"`{method}` needs a built model. Call the model on a batch of images, or "
+                "`build((None, height, width, channels))`, first."
+            )
+
+    def _in_batches(self, function, batch_size, x, condition):
+        """Applies a function batch by batch, so that memory does not grow with the data."""
+        if keras.backend.is_keras_tensor(x):
+            return function(x, condition)
+        conditions = self.conditions(condition, len(x))
+        if len(x) <= batch_size:
+            return function(x, conditions)
+        parts = []
+        for start in range(0, len(x), batch_size):
+            batch = slice(start, start + batch_size)
+            parts.append(function(x[batch], None if conditions is None else conditions[batch]))
+        return tf.concat(parts, axis=0)

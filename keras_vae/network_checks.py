@@ -1,0 +1,62 @@
+"""What networks return, looked at before the first step: what trains to nothing is refused."""
+
+from collections.abc import Mapping
+
+import keras
+import numpy as np
+
+_NUM_PROBES = 16
+# So far out that an activation which is bounded, or of one sign, shows what it is.
+_FAR_CODES = 30.0
+
+
+def check_encoder(encoder: keras.Model, event_shape: tuple, lower: float, upper: float):
+    """Encodes made-up images, and refuses standard deviations that are not positive.
+
+    Such are a log-variance returned as `scale`, `loc` and `scale` swapped, or a scale that lacks
+    an activation: the KL would be NaN, or that of other numbers.
+
+    Args:
+        encoder: From images to a dict of `loc` and `scale`.
+        event_shape: Of one image.
+        lower: Float. The least value of a pixel; minus infinity if it has none.
+        upper: Float. The greatest, likewise.
+
+    Raises:
+        ValueError: If a standard deviation is not above 0.
+    """
+    random = np.random.default_rng(0)
+    if np.isfinite(lower) and np.isfinite(upper):
+        images = random.uniform(lower, upper, (_NUM_PROBES, *event_shape))
+    else:
+        images = random.normal(size=(_NUM_PROBES, *event_shape))
+    scale = _as_arrays(encoder(images.astype("float32"), training=False))["scale"]
+    if not (scale > 0).all():
+        raise ValueError(
+            "`encoder` must return standard deviations above 0 as `scale`. Received: values from "
+            f"{scale.min():.3g} to {scale.max():.3g} for made-up images. For a log-variance return "
+            "`exp(0.5 * log_variance)`; for a layer without an activation put "
+            "`keras_vae.networks.PositiveScale()` behind it; look whether `loc` and `scale` are "
+            "swapped."
+        )
+
+
+def check_decoder(decoder: keras.Model, input_dim: int, likelihood):
+    """Decodes codes far out, and has the likelihood refuse what it cannot have meant.
+
+    Args:
+        decoder: From codes `[batch, input_dim]` to the likelihood's parameters.
+        input_dim: Int.
+        likelihood: A `keras_vae.distributions.Likelihood`.
+
+    Raises:
+        ValueError: As the likelihood's `check_parameters` does.
+    """
+    codes = np.random.default_rng(0).normal(size=(_NUM_PROBES, input_dim)) * _FAR_CODES
+    likelihood.check_parameters(_as_arrays(decoder(codes.astype("float32"), training=False)))
+
+
+def _as_arrays(outputs):
+    if isinstance(outputs, Mapping):
+        return {name: _as_arrays(output) for name, output in outputs.items()}
+    return np.asarray(keras.ops.convert_to_numpy(outputs), np.float32)

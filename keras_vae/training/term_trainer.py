@@ -1,0 +1,304 @@
+"""A Keras model whose loss is a sum of named terms, each weighted and logged."""
+
+import abc
+import random
+from collections.abc import Mapping
+
+import keras
+import tensorflow as tf
+
+from keras_vae import arguments
+from keras_vae.keras_internals import BuildsWithoutData, batches_seen, strategy_of
+from keras_vae.noise import standard_normal
+from keras_vae.training.checked_data import ChecksData
+from keras_vae.training.compiled_steps import compiled_train_function, loop_pays
+from keras_vae.training.data_checks import example_weights, images_of, weights_of
+from keras_vae.training.term_tracker import TermTracker
+from keras_vae.workers import reducible_logs
+
+
+class TermTrainer(ChecksData, BuildsWithoutData, abc.ABC):
+    """Base class of a model whose loss is a sum of named terms; it does not know what they mean.
+
+    A subclass defines `call`, which gives a batch's terms when asked for them, and
+    `symbolic_inputs`. From those follow `fit`, `evaluate` and `predict`: every term is averaged
+    over the batch, weighted, added to the loss by `add_loss`, and logged under its name, for
+    training and validation, as a mean over the epoch and step by step (`step_logs`).
+
+    Args:
+        coefficients: `{name: float}`. Scalars of the loss, each at least 0. Each becomes an
+            attribute of that name, a non-trainable weight: assign to it at any time, schedules move
+            it, checkpoints keep it. `get_config` gives back what it was at the start. Defaults to
+            `None`: none.
+        seed: Int. The noise of a training step is a function of `(seed, step, replica)` alone.
+            Defaults to `None`, a seed drawn from Python's `random`, which
+            `keras.utils.set_random_seed` fixes.
+
+    Raises:
+        ValueError: If a coefficient or the seed is invalid.
+    """
+
+    def __init__(self, coefficients: Mapping | None = None, seed: int | None = None, **kwargs):
+        # Data reach the terms in float32 whatever the dtype policy; networks, which have policies
+        # of their own, cast what they are given.
+        super().__init__(autocast=False, **kwargs)
+        self.seed = random.randrange(2**31) if seed is None else arguments.seed("seed", seed)
+        self._coefficients = {}
+        for name, value in (coefficients or {}).items():
+            value = arguments.number(name, value, least=0)
+            variable = self.add_weight(
+                shape=(),
+                initializer=keras.initializers.Constant(value),
+                dtype="float32",
+                autocast=False,
+                trainable=False,
+                name=name,
+            )
+            setattr(self, name, variable)
+            self._coefficients[name] = value
+        # Only draws when training without an optimizer, where there are no iterations to count.
+        self._seed_generator = keras.random.SeedGenerator(self.seed)
+        self._tracker_of_terms = TermTracker()
+
+    def __setattr__(self, name, value):
+        """Assigns to a coefficient what is meant for it: its variable is compiled into the step."""
+        if name in self.__dict__.get("_coefficients", ()) and not hasattr(value, "assign"):
+            getattr(self, name).assign(arguments.number(name, value, least=0))
+        else:
+            super().__setattr__(name, value)
+
+    # What a model defines ------------------------------------------------------------------
+
+    @abc.abstractmethod
+    def call(self, x, training: bool = False, return_pass: bool = False):
+        """Gives the model's output for a batch, or a `Pass` with all that its loss is made of.
+
+        Args:
+            x: The batch, and after it whatever else `inputs_of` gives.
+            training: Bool. Whether the noise is this step's, instead of evaluation's.
+            return_pass: Bool. Whether to return a `keras_vae.training.terms.Pass`.
+        """
+
+    @abc.abstractmethod
+    def symbolic_inputs(self) -> tuple:
+        """Symbolic tensors of the shapes that `inputs_of` gives, of a built model."""
+
+    def inputs_of(self, data) -> tuple:
+        """What of a batch of `fit` goes into `call`; metrics compare the output with the first.
+
+        Args:
+            data: `x`, `(x,)`, `(x, y)` or `(x, y, sample_weight)`.
+        """
+        return (images_of(data),)
+
+    # A step --------------------------------------------------------------------------------
+
+    def train_step(self, data) -> dict:
+        """One step of gradient descent on the weighted sum of the terms."""
+        inputs, sample_weight = self.inputs_of(data), weights_of(data)
+        step = self._steps_taken()
+        with tf.GradientTape() as tape:
+            loss, output, means = self._score(inputs, sample_weight, training=True)
+            scaled_loss = self.optimizer.scale_loss(loss)
+        weights = self.trainable_weights
+        gradients = tape.gradient(scaled_loss, weights)
+        # Before the control dependencies, under which XLA cannot create variables.
+        if not self.optimizer.built:
+            self.optimizer.build(weights)
+        # A batch that the data pipeline refuses must not count as a step.
+        with tf.control_dependencies([scaled_loss]):
+            if weights:
+                self.optimizer.apply_gradients(zip(gradients, weights, strict=True))
+        self._tracker_of_terms.update_state(means, step=step)
+        return reducible_logs(self.compute_metrics(inputs[0], None, output, sample_weight))
+
+    def test_step(self, data) -> dict:
+        """The same terms on held-out data, with noise that is the same at every evaluation."""
+        inputs, sample_weight = self.inputs_of(data), weights_of(data)
+        _, output, means = self._score(inputs, sample_weight, training=False)
+        self._tracker_of_terms.update_state(means)
+        return reducible_logs(self.compute_metrics(inputs[0], None, output, sample_weight))
+
+    def predict_step(self, data) -> tf.Tensor:
+        """The output for a batch, without noise."""
+        return self(*self.inputs_of(data), training=False)
+
+    def _score(self, inputs, sample_weight, training):
+        """Adds the terms to the loss; returns it, the output, and the means that are logged."""
+        # Entering `call` clears the losses of the step before.
+        output, terms, logged = self(*inputs, training=training, return_pass=True)
+        self._find_terms()
+        regularization = self.losses
+        batch_size = tf.shape(output)[0]
+        weights = example_weights(sample_weight, batch_size)
+        means = {}
+        for name, (weight, value, size) in terms.items():
+            # A replica may go empty-handed when the last batch is smaller.
+            mean = tf.reduce_sum(weights * value) / tf.cast(tf.maximum(batch_size, 1), tf.float32)
+            means[name] = (mean / size, batch_size)
+            if weight is not None:
+                self.add_loss(weight * means[name][0])
+        if regularization:
+            means["regularization_loss"] = (tf.add_n(regularization), batch_size)
+            # Activity regularisers do not show in a symbolic pass.
+            tracker = self._tracker_of_terms
+            tracker.build(dict.fromkeys([*tracker.names, "regularization_loss"]))
+        loss = self.compute_loss(inputs[0], None, output, sample_weight, training=training)
+        # Keras divides what `add_loss` adds by the number of replicas; logs show the whole.
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        means["loss"] = (loss * replicas, batch_size)
+        for name, (value, share) in logged.items():
+            value, total = tf.convert_to_tensor(value), tf.reduce_sum(weights * share)
+            if value.shape.rank:
+                value = tf.math.divide_no_nan(tf.reduce_sum(weights * share * value), total)
+            # Where no example has a share, a scalar is still worth logging.
+            means[name] = (value, tf.abs(total) + 1e-12)
+        return loss, output, means
+
+    def compute_metrics(self, x, y, y_pred, sample_weight=None) -> dict:
+        """Scores the output against the input, whatever labels came with it."""
+        target = images_of(x)
+        return super().compute_metrics(target, target, y_pred, sample_weight)
+
+    def step_logs(self, step: int) -> dict | None:
+        """What one recent training step saw: its own batch's values, not running means.
+
+        Args:
+            step: Int. Number of the batch, counted from 1 since the optimizer's first.
+
+        Returns:
+            `{name: float}` with the names of the logs, or `None` for a step that is no longer, or
+            not yet, remembered. The last 1024 are.
+        """
+        return self._tracker_of_terms.step_logs(step)
+
+    def _steps_taken(self):
+        """Batches trained on so far, an int32 scalar."""
+        optimizer = getattr(self.optimizer, "inner_optimizer", self.optimizer)
+        return tf.cast(batches_seen(optimizer), tf.int32)
+
+    # Noise ---------------------------------------------------------------------------------
+
+    def noise(self, batch_size, shape: tuple[int, ...], training: bool, stream: int = 0):
+        """Standard normal noise: a function of the model's seed and the step.
+
+        Args:
+            batch_size: Int scalar.
+            shape: Of the noise of one example.
+            training: Bool. Whether it is a training step's, instead of evaluation's.
+            stream: Int. Noise of one stream is independent of that of another. Defaults to `0`.
+
+        Returns:
+            `[batch_size, *shape]`, float32.
+        """
+        replica = tf.distribute.get_replica_context()
+        replicas = replica.num_replicas_in_sync if replica is not None else 1
+        # Drawn for the global batch, of which each replica takes its part: so the noise of an
+        # example does not depend on how many replicas share the work.
+        noise = standard_normal([replicas * batch_size, *shape], self.noise_seed(training, stream))
+        if replicas == 1:
+            return noise
+        start = replica.replica_id_in_sync_group * batch_size
+        return noise[start : start + batch_size]
+
+    def noise_seed(self, training: bool, stream: int = 0) -> tf.Tensor:
+        """The seed of this step's noise for stateless operations, int32 `[2]`; see `noise`."""
+        first = (self.seed + 1_000_003 * stream) % 2**31
+        if not training:
+            # Evaluation resets its metrics first: the count tells the batches of one apart. Being
+            # negative, it meets no training step.
+            replicas = tf.distribute.get_strategy().num_replicas_in_sync
+            return tf.stack([first, -1 - replicas * self._tracker_of_terms.num_examples()])
+        if getattr(self, "optimizer", None) is not None:
+            return tf.stack([first, self._steps_taken()])
+        return tf.cast(self._seed_generator.next(), tf.int32)
+
+    # Compiling -----------------------------------------------------------------------------
+
+    def compile(
+        self,
+        optimizer="rmsprop",
+        loss=None,
+        *,
+        steps_per_execution: int = 1,
+        jit_compile: bool | str = "auto",
+        **kwargs,
+    ):
+        """Configures training, as `keras.Model.compile` does.
+
+        Args:
+            optimizer: A Keras optimizer or the name of one. Defaults to `"rmsprop"`.
+            loss: Nothing: the model computes its own.
+            steps_per_execution: Int. Training steps a call; 64 is much faster than 1 on small
+                images, and batch callbacks then run once every 64 steps. Defaults to `1`.
+            jit_compile: Bool, whether to compile with XLA; or `"auto"`, which does on accelerators
+                and, unlike Keras, with `steps_per_execution` over 1 also on CPUs, unless there are
+                convolutions, which XLA slows down there. Defaults to `"auto"`.
+            **kwargs: As `keras.Model.compile` takes them.
+
+        Raises:
+            ValueError: If `loss` is given, or `steps_per_execution` is no positive integer.
+        """
+        if loss is not None:
+            raise ValueError(
+                f"A {type(self).__name__} computes its own loss: compile it without the argument "
+                f"`loss`. Received: loss={loss!r}"
+            )
+        arguments.count("steps_per_execution", steps_per_execution)
+        if jit_compile == "auto" and steps_per_execution > 1 and not kwargs.get("run_eagerly"):
+            jit_compile = not self._is_distributed() and loop_pays(self)
+        super().compile(
+            optimizer,
+            steps_per_execution=steps_per_execution,
+            jit_compile=jit_compile,
+            **kwargs,
+        )
+
+    def compile_from_config(self, config: dict):
+        """Compiles as a saved model was, and makes room for its optimizer's state."""
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        if self.built and self.optimizer is not None:
+            self.optimizer.build(self.trainable_variables)
+
+    def make_train_function(self, force: bool = False):
+        """Makes the function that a step of `fit` calls, after learning what there is to log."""
+        if self.train_function is not None and not force:
+            return
+        self._tracker_of_terms.built = False
+        self.prepare_to_train()
+        super().make_train_function(force)
+        several_steps = self.jit_compile and self.steps_per_execution > 1
+        if several_steps and not self._is_distributed() and loop_pays(self):
+            self.train_function = compiled_train_function(self, self.train_function)
+
+    def make_test_function(self, force: bool = False):
+        """Makes the function that a step of `evaluate` calls, after learning what to log."""
+        self._find_terms()
+        return super().make_test_function(force)
+
+    def prepare_to_train(self):
+        """Makes the variables that logs and optimizer need, before the first step."""
+        self._find_terms()
+        optimizer = getattr(self, "optimizer", None)
+        if self.built and optimizer is not None and not optimizer.built:
+            with self.distribute_strategy.scope():
+                optimizer.build(self.trainable_weights)
+
+    def _find_terms(self):
+        """Learns the names of what is logged, by a symbolic pass."""
+        if not self.built or self._tracker_of_terms.built:
+            return
+        result = self.compute_output_spec(*self.symbolic_inputs(), training=True, return_pass=True)
+        names = ["loss", *result.terms, *result.logged]
+        # The model's own losses may be those of an earlier step.
+        if any(layer.losses for layer in self.layers):
+            names.append("regularization_loss")
+        with self.distribute_strategy.scope():
+            self._tracker_of_terms.build(dict.fromkeys(names))
+
+    def _is_distributed(self):
+        return isinstance(strategy_of(self), tf.distribute.Strategy)
+
+    def get_config(self) -> dict:
+        """The constructor's arguments; coefficients as they were at the start."""
+        return {**super().get_config(), "seed": self.seed, **self._coefficients}

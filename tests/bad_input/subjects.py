@@ -1,0 +1,93 @@
+"""What the mistakes of this folder are made with: small images, small models, a run to damage."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import keras_vae
+from keras_vae import callbacks, networks
+
+SHAPE = (8, 8, 1)
+
+
+def images(count: int = 6, shape: tuple = SHAPE) -> np.ndarray:
+    """Grey images, the same at every call."""
+    return np.random.default_rng(0).random((count, *shape), dtype=np.float32)
+
+
+def spoiled(value: float) -> np.ndarray:
+    """Images of which one pixel has that value."""
+    spoiled = images()
+    spoiled[3, 2, 1, 0] = value
+    return spoiled
+
+
+def encoder(latent_dim: int = 2) -> keras.Model:
+    """A small encoder."""
+    return networks.mlp_encoder(SHAPE, latent_dim, [4])
+
+
+def decoder(latent_dim: int = 2, shape: tuple = SHAPE) -> keras.Model:
+    """A small decoder."""
+    return networks.mlp_decoder(shape, latent_dim, [4])
+
+
+def vae(**arguments) -> keras_vae.VAE:
+    """A small model, compiled."""
+    model = keras_vae.VAE(**{"encoder": encoder(), "decoder": decoder(), **arguments})
+    model.compile(keras.optimizers.Adam(1e-3), jit_compile=False)
+    return model
+
+
+def unbuilt() -> keras_vae.VAE:
+    """A model whose encoder tells no shape."""
+    return keras_vae.VAE(keras.Sequential([keras.layers.Flatten()]), decoder())
+
+
+def plain(outputs: int) -> keras.Model:
+    """A model from images to that many numbers."""
+    return keras.Sequential(
+        [keras.Input(SHAPE), keras.layers.Flatten(), keras.layers.Dense(outputs)]
+    )
+
+
+def fit(data, **arguments):
+    """Trains on data, with what else `fit` takes."""
+    return vae().fit(data, verbose=0, **arguments)
+
+
+def batches(*arrays) -> tf.data.Dataset:
+    """Batches of four."""
+    return tf.data.Dataset.from_tensor_slices(arrays if len(arrays) > 1 else arrays[0]).batch(4)
+
+
+def watch(callback: keras.callbacks.Callback):
+    """Trains with a callback."""
+    return fit(images(), callbacks=[callback])
+
+
+def preset(folder: Path, damage: Callable[[Path], object]):
+    """Saves a preset, damages it and loads it."""
+    vae().save_to_preset(folder / "mine")
+    damage(folder / "mine")
+    return keras_vae.VAE.from_preset(folder / "mine")
+
+
+def resume(folder: Path, damage: Callable[[Path], object] = lambda folder: None, **settings):
+    """Trains with `Resume`, damages what it saved, and begins again with other settings."""
+    watch(callbacks.Resume(folder / "run", {"beta": 1.0}))
+    damage(folder / "run" / "resume")
+    return callbacks.Resume(folder / "run", settings)
+
+
+def a_file(folder: Path) -> Path:
+    """A file that stands where a folder should be."""
+    (folder / "file").touch()
+    return folder / "file"
+
+
+class Other(keras_vae.VAE):
+    """Another member of the family."""
