@@ -1,47 +1,60 @@
-"""Trains a VAE at every combination of some hyperparameters, and tabulates what came of each.
+"""Trains a VAE at many settings, and tabulates what came of each.
 
-    python examples/sweep.py --set beta=0,0.01,1 --set seed=0,1,2 --fix reduction=mean --epochs 30
+Every combination of some values:
 
-Every point trains on one split of the data and is measured on another, in a process of its own
-with one thread: its figures depend neither on the other points nor on how many run at a time. A
-point that is finished is on disk; run the same command again after an interruption, and it goes on
-with the points that are missing. Left in the output folder:
+    python examples/sweep.py --beta 0 0.01 1 --seed 0 1 2 --reduction mean --epochs 30
 
-  results.csv   one row a point: its parameters, then what it is worth on the held-out images
-  epochs.csv    one row a point and epoch: losses in training and, as val_, on held-out images
-  latents.csv   one row a point and latent: its KL in nats, the variance of its posterior means
-  sweep.json    what was asked for
-  points/       one JSON a finished point, from which the tables are made
-  models/       with --save-models, one .keras file a point
-  logs/         what points that failed have printed
+Or a search of 40 settings for the highest held-out ELBO, which gives up early on bad ones:
+
+    python examples/sweep.py --search 40 --epochs 20
+
+The settings are a study of Optuna's in a file, from which every process takes the next. Start the
+same command as often as you like, on all machines that share the output folder, or let --workers
+do so. A process that is killed or fails loses the setting it was at: another process takes that,
+or the same command later. What comes of a setting depends on it alone. In the output folder:
+
+  results.csv    one row a setting: its parameters, then what it is worth on the held-out images
+  epochs.csv     one row a setting and epoch: losses in training and, as val_, on held-out images
+  latents.csv    one row a setting and latent: its KL in nats, the variance of its posterior means
+  study.journal  the study, which `optuna.storages.JournalStorage` reads
+  models/        with --save-models, one .keras file a setting
+
+A search varies beta, latent_dim and learning_rate, unless they are given; whatever has several
+values varies over them. It trains on nine tenths of the training images and measures on the rest,
+so that the test images stay unseen.
 """
 
 import argparse
-import ast
-import contextlib
 import csv
-import difflib
+import fcntl
+import functools
 import io
 import itertools
 import json
 import math
 import os
 import re
+import signal
 import subprocess
 import sys
-import threading
-import time
+import traceback
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
+# One thread a process: figures must not depend on the number of cores, nor workers share them.
+os.environ["TF_NUM_INTRAOP_THREADS"] = os.environ["TF_NUM_INTEROP_THREADS"] = "1"
+os.environ["OMP_NUM_THREADS"] = "1"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import keras
+import optuna
 import tensorflow as tf
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.trial import TrialState
 
 import keras_vae
-from keras_vae import evaluation, networks
-from keras_vae.datasets.source import prepared_builder
+from keras_vae import arguments, evaluation, networks
 from keras_vae.files import check_writable, write_whole
 
 # What can be set, and what it is where it is not.
@@ -52,8 +65,8 @@ PARAMETERS = {
     "binarize": None,
     "network": "mlp",
     "latent_dim": 10,
-    "hidden_sizes": [100, 100],
-    "filters": [32, 64],
+    "hidden_sizes": "[100, 100]",
+    "filters": "[32, 64]",
     "kernel_size": 3,
     "activation": "relu",
     "scale": "square",
@@ -66,565 +79,335 @@ PARAMETERS = {
     "seed": 0,
     "jit_compile": True,
 }
-CONVOLUTIONAL = ("filters", "kernel_size")
-# These decide nothing about whether a model can be built.
-TRAINING = ("learning_rate", "batch_size", "epochs", "seed", "jit_compile")
-# A worker on MNIST peaks at 1.2 GB, of which TensorFlow and XLA are the most.
-WORKER_BYTES = 1.5 * 2**30
+# What a search varies, and where it trains and measures, unless told otherwise.
+SEARCHED = {
+    "latent_dim": IntDistribution(2, 64, log=True),
+    "beta": FloatDistribution(0.1, 10.0, log=True),
+    "learning_rate": FloatDistribution(1e-4, 1e-2, log=True),
+}
+SEARCH_SPLITS = {"train_split": "train[:90%]", "test_split": "train[90%:]"}
 
 
 @dataclass
 class Sweep:
-    """What was asked for: values of some parameters, and one value of each of the others."""
+    """What was asked for: values of some parameters, one value of others, settings to search."""
 
     varied: dict[str, list]
     fixed: dict
+    search: int = 0
     save_models: bool = False
 
     @property
-    def points(self) -> dict[str, dict]:
-        """All combinations by name, the last parameter varying fastest."""
-        combinations = list(itertools.product(*self.varied.values()))
-        digits = len(str(len(combinations)))
-        points = {}
-        for index, values in enumerate(combinations):
-            own = dict(zip(self.varied, values, strict=True))
-            # The number keeps names apart that differ only in what a file name cannot hold.
-            words = [f"{index:0{digits}}", *(f"{name}={_cell(own[name])}" for name in own)]
-            name = re.sub(r"[^\w.+=-]+", "-", "_".join(words))[:100]
-            points[name] = {key: {**self.fixed, **own}[key] for key in PARAMETERS}
-        return points
+    def spaces(self) -> dict:
+        """What Optuna chooses from."""
+        spaces = {n: space for n, space in SEARCHED.items() if self.search and n not in self.fixed}
+        spaces |= {name: CategoricalDistribution(given) for name, given in self.varied.items()}
+        return {name: spaces[name] for name in PARAMETERS if name in spaces}
 
-    def description(self) -> dict:
-        """What `sweep.json` holds: with all of it the same, the points are the same."""
-        return {
-            "set": self.varied,
-            "fix": self.fixed,
-            "save_models": self.save_models,
-            "versions": {
-                "keras_vae": keras_vae.__version__,
-                "keras": keras.__version__,
-                "tensorflow": tf.__version__,
-            },
+    def combinations(self) -> list[dict]:
+        """All combinations, the last parameter varying fastest; of a range its lower end."""
+        values = [getattr(space, "choices", None) or [space.low] for space in self.spaces.values()]
+        return [dict(zip(self.spaces, row, strict=True)) for row in itertools.product(*values)]
+
+    def setting(self, chosen: dict) -> dict:
+        """Every parameter's value where Optuna has chosen these."""
+        return {**PARAMETERS, **(SEARCH_SPLITS if self.search else {}), **self.fixed, **chosen}
+
+    def name(self, trial) -> str:
+        """A trial by its place and what was chosen, such as `0003_beta=1_seed=0`."""
+        place = trial.number if self.search else self.combinations().index(trial.params)
+        short = {
+            k: f"{v:.3g}" if isinstance(v, float) else cell(v) for k, v in trial.params.items()
         }
-
-
-# Reading the command line ------------------------------------------------------------------
-
-
-def parse(settings: list[str], fixings: list[str], save_models: bool = False) -> Sweep:
-    """The sweep that a command line asks for.
-
-    Args:
-        settings: `"NAME=VALUE,VALUE,..."`, of parameters to vary.
-        fixings: `"NAME=VALUE"`, of parameters to hold.
-        save_models: Whether every point's model is kept.
-
-    Raises:
-        ValueError: If a parameter is unknown or given twice, or a value is of another kind.
-    """
-    varied, fixed = {}, {}
-    for text, given in [(s, varied) for s in settings] + [(f, fixed) for f in fixings]:
-        name, equals, values = text.partition("=")
-        option = "--set" if given is varied else "--fix"
-        if not equals:
-            raise ValueError(f"Expected {option} NAME=VALUE. Received: {option} {text}")
-        if name not in PARAMETERS:
-            close = difflib.get_close_matches(name, PARAMETERS, n=1, cutoff=0.5)
-            raise ValueError(
-                f"Unknown parameter {name!r}."
-                + (f" Did you mean {close[0]!r}?" if close else "")
-                + f" Expected one of: {', '.join(PARAMETERS)}"
-            )
-        if name in varied or name in fixed:
-            raise ValueError(f"The parameter {name!r} is given twice. Give all its values at once.")
-        given[name] = [_value(name, part) for part in _parts(values)]
-        for value in given[name]:
-            if given[name].count(value) > 1:
-                raise ValueError(f"{option} {text} names {_cell(value)} twice. Leave one out.")
-        if given is fixed:
-            if len(fixed[name]) > 1:
-                raise ValueError(f"--fix takes one value. To vary {name}: --set {text}")
-            (fixed[name],) = fixed[name]
-    # In one order, whatever the order on the command line: it is the same sweep.
-    varied = {name: varied[name] for name in PARAMETERS if name in varied}
-    defaults = {name: value for name, value in PARAMETERS.items() if name not in varied}
-    used = varied.get("network") or [fixed.get("network", PARAMETERS["network"])]
-    for name in CONVOLUTIONAL:
-        if name in {**varied, **fixed} and "conv" not in used:
-            raise ValueError(f"{name!r} changes nothing without network=conv. Leave it out.")
-    return Sweep(varied, {**defaults, **fixed}, save_models)
-
-
-def _parts(text):
-    """Splits at commas that are not inside brackets."""
-    parts, depth = [""], 0
-    for character in text:
-        depth += (character in "[(") - (character in "])")
-        if character == "," and depth == 0:
-            parts.append("")
-        else:
-            parts[-1] += character
-    return parts
-
-
-def _value(name, text):
-    """The value that a text stands for, of the kind that the parameter is of."""
-    value = text.strip()
-    for read in (json.loads, ast.literal_eval):
-        with contextlib.suppress(ValueError, SyntaxError):
-            value = read(text.strip())
-            break
-    default = PARAMETERS[name]
-    value = list(value) if isinstance(value, tuple) else value
-    if isinstance(default, float) and type(value) is int:
-        value = float(value)
-    kinds = (str, type(None)) if default is None else (type(default),)
-    sound = type(value) in kinds and value != ""
-    sound = sound and not (isinstance(value, float) and not math.isfinite(value))
-    if not sound:
-        kind = {
-            float: "a number",
-            int: "an integer",
-            bool: "true or false",
-            list: "a list such as [100,100]",
-        }.get(type(default), "a word")
-        raise ValueError(
-            f"Invalid value for parameter {name!r}. Expected {kind}. Received: {text!r}"
-        )
-    return value
+        words = [f"{place:04}", *map("=".join, short.items())]
+        return re.sub(r"[^\w.+=-]+", "-", "_".join(words))[:100]
 
 
 def check(sweep: Sweep):
-    """Refuses, before any work, what a point would fail on; prepares the data that is missing.
-
-    Raises:
-        ValueError: If a value is invalid.
-        DatasetUnavailableError: If a data set is neither prepared nor downloadable.
-    """
-    shapes, seen = {}, set()
-    for point in sweep.points.values():
-        for name, least in (("epochs", 1), ("batch_size", 1), ("seed", 0)):
-            if point[name] < least:
-                raise ValueError(
-                    f"Invalid value for parameter {name!r}. Expected at least {least}. "
-                    f"Received: {point[name]}"
-                )
-        if point["learning_rate"] <= 0:
-            raise ValueError(
-                "Invalid value for parameter 'learning_rate'. Expected a positive number. "
-                f"Received: {point['learning_rate']}"
-            )
-        source = tuple(point[name] for name in ("dataset", "train_split", "test_split"))
-        if source not in shapes:
-            # Here, so that workers do not all download it.
-            shapes[source] = _image_shape(*source)
-        model = json.dumps([point[name] for name in point if name not in TRAINING])
-        if model not in seen:
-            seen.add(model)
-            build(point, shapes[source])
+    """Refuses, before any work, what would fail; prepares data that is missing."""
+    for name, values in sweep.varied.items():
+        if len(set(values)) < len(values):
+            raise ValueError(f"Give each value of {name!r} once. Received: {values}")
+    given = {**sweep.varied, **sweep.fixed}
+    for name in {"filters", "kernel_size"} & given.keys():
+        if "conv" not in given.get("network", ()):
+            raise ValueError(f"{name!r} changes nothing without --network conv. Leave it out.")
+    for setting in map(sweep.setting, sweep.combinations()):
+        for name in ("batch_size", "epochs"):
+            arguments.count(name, setting[name])
+        arguments.seed("seed", setting["seed"])
+        arguments.one_of("network", setting["network"], ("mlp", "conv"))
+        if not 0 < (rate := setting["learning_rate"]) < math.inf:
+            raise arguments.invalid("learning_rate", "a positive number", rate)
+        data = ("dataset", "train_split", "test_split", "binarize")
+        build(setting, image_shape(tuple((name, setting[name]) for name in data)))
 
 
-def _image_shape(dataset, *splits):
-    builder = prepared_builder(dataset)
-    for split in splits:
-        try:
-            builder.info.splits[split].num_examples  # noqa: B018
-        except (ValueError, KeyError):
-            raise ValueError(
-                f"Unknown split {split!r} of {dataset!r}. Expected a TFDS split string over "
-                f"{sorted(builder.info.splits)}"
-            ) from None
-    return builder.info.features["image"].shape
+@functools.cache
+def image_shape(data: tuple) -> tuple[int, int, int]:
+    """Of the images that some parameters name, which are there from now on."""
+    return load({**PARAMETERS, **dict(data)})[0].element_spec.shape[1:]
 
 
-# One point ---------------------------------------------------------------------------------
+# One setting -------------------------------------------------------------------------------
 
 
-def build(point: dict, shape) -> keras_vae.VAE:
-    """The VAE of a point.
+def load(setting: dict):
+    """Batches to train on, and held-out ones, whose pixels are the same in all settings."""
+    binarize, held_out = setting["binarize"], setting["binarize"] and "fixed"
+    read = functools.partial(keras_vae.datasets.load, setting["dataset"])
+    size, seed = setting["batch_size"], setting["seed"]
+    train = read(setting["train_split"], size, shuffle=True, binarize=binarize, seed=seed)
+    return train, read(setting["test_split"], 1000, shuffle=False, binarize=held_out)
 
-    Args:
-        point: `{parameter: value}`.
-        shape: Of one image, `(height, width, channels)`.
-    """
-    sizes = point["hidden_sizes"]
-    mirrored = {"activation": point["activation"], "latent_dim": point["latent_dim"]}
-    if point["network"] == "mlp":
-        encoder = networks.mlp_encoder(shape, hidden_sizes=sizes, scale=point["scale"], **mirrored)
-        decoder = networks.mlp_decoder(shape, hidden_sizes=sizes[::-1], **mirrored)
-    elif point["network"] == "conv":
-        mirrored["kernel_size"] = point["kernel_size"]
-        filters = point["filters"]
-        encoder = networks.conv_encoder(
-            shape, filters=filters, hidden_sizes=sizes, scale=point["scale"], **mirrored
-        )
-        decoder = networks.conv_decoder(
-            shape, filters=filters[::-1], hidden_sizes=sizes[::-1], **mirrored
-        )
+
+def build(setting: dict, shape) -> keras_vae.VAE:
+    """The VAE of a setting, for images of shape `(height, width, channels)`."""
+    sizes, filters = (json.loads(setting[name]) for name in ("hidden_sizes", "filters"))
+    common = {name: setting[name] for name in ("latent_dim", "activation")}
+    down = {"hidden_sizes": sizes, "scale": setting["scale"], **common}
+    up = {"hidden_sizes": sizes[::-1], **common}
+    if setting["network"] == "conv":
+        size = setting["kernel_size"]
+        encoder = networks.conv_encoder(shape, filters=filters, kernel_size=size, **down)
+        decoder = networks.conv_decoder(shape, filters=filters[::-1], kernel_size=size, **up)
     else:
-        raise ValueError(
-            "Invalid value for parameter 'network'. Expected 'mlp' or 'conv'. "
-            f"Received: {point['network']!r}"
-        )
-    chosen = {name: point[name] for name in ("likelihood", "beta", "reduction", "seed")}
+        encoder, decoder = networks.mlp_encoder(shape, **down), networks.mlp_decoder(shape, **up)
+    chosen = {name: setting[name] for name in ("likelihood", "beta", "reduction", "seed")}
     return keras_vae.VAE(encoder, decoder, **chosen)
 
 
-def train(point: dict, model_path: Path | None = None) -> dict:
-    """Trains the VAE of a point and measures it on held-out images.
+class Report(keras.callbacks.Callback):
+    """Tells Optuna the held-out ELBO of every epoch, and gives up where Optuna says so."""
 
-    Args:
-        point: `{parameter: value}`.
-        model_path: Where to save the model. Defaults to `None`: nowhere.
+    def __init__(self, trial: optuna.Trial):
+        super().__init__()
+        self.trial = trial
 
-    Returns:
-        `parameters`, `figures` (see `keras_vae.evaluation`), `latents`, `epochs` and `seconds`.
-    """
-    began = time.perf_counter()
-    keras.utils.set_random_seed(point["seed"])
-    dataset, binarize = point["dataset"], point["binarize"]
-    images = keras_vae.datasets.load(
-        dataset,
-        point["train_split"],
-        point["batch_size"],
-        shuffle=True,
-        binarize=binarize,
-        seed=point["seed"],
-    )
-    # All points are measured on the same pixels.
-    held_out = keras_vae.datasets.load(
-        dataset, point["test_split"], 1000, shuffle=False, binarize=binarize and "fixed"
-    )
-    vae = build(point, images.element_spec.shape[1:])
-    vae.compile(
-        optimizer=keras.optimizers.Adam(point["learning_rate"]),
-        steps_per_execution=64,
-        # Keras leaves XLA off where there is only a CPU; there it halves the time.
-        jit_compile=point["jit_compile"],
-    )
-    logs = vae.fit(images, validation_data=held_out, epochs=point["epochs"], verbose=0).history
+    def on_epoch_end(self, epoch, logs=None):
+        """Reports; raises `optuna.TrialPruned` to give up."""
+        self.trial.report(logs["val_elbo"], epoch)
+        if self.trial.should_prune():
+            raise optuna.TrialPruned
+
+
+def train(sweep: Sweep, trial: optuna.Trial, folder: Path) -> dict:
+    """Trains the VAE of a trial, and returns what its rows of the three tables hold."""
+    setting = sweep.setting(trial.params)
+    # Nothing may remain of the settings before.
+    keras.utils.clear_session()
+    keras.utils.set_random_seed(setting["seed"])
+    images, held_out = load(setting)
+    vae = build(setting, images.element_spec.shape[1:])
+    optimizer = keras.optimizers.Adam(setting["learning_rate"])
+    # Keras leaves XLA off where there is only a CPU; there it halves the time.
+    vae.compile(optimizer, steps_per_execution=64, jit_compile=setting["jit_compile"])
+    fitting = {"epochs": setting["epochs"], "callbacks": [Report(trial)], "verbose": 0}
+    logs = vae.fit(images, validation_data=held_out, **fitting).history
     figures = evaluation.evaluate_elbo(vae, held_out, progress=False)
     latents = evaluation.latent_statistics(vae, held_out, progress=False)
     figures["active_units"] = latents["active_units"]
     figures |= evaluation.reconstruction_error(vae, held_out, progress=False)
     figures |= {"train_loss": logs["loss"][-1], "train_elbo": logs["elbo"][-1]}
     figures["steps"] = int(vae.optimizer.iterations)
+    if sweep.save_models:
+        (folder / "models").mkdir(exist_ok=True)
+        vae.save(folder / "models" / f"{sweep.name(trial)}.keras")
     # Beta is a parameter already, and the logs have it in float32.
     logs = {name: values for name, values in logs.items() if name not in ("beta", "val_beta")}
-    if model_path:
-        _save_whole(vae, model_path)
-    return {
-        "parameters": point,
-        "figures": figures,
-        "latents": {name: latents[name] for name in ("kl_per_dimension", "variance_of_means")},
-        "epochs": logs,
-        "seconds": round(time.perf_counter() - began, 1),
-    }
+    latents = {name: latents[name] for name in ("kl_per_dimension", "variance_of_means")}
+    return {"results": figures, "epochs": logs, "latents": latents}
 
 
-def _save_whole(vae, path):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.tmp.keras")
-    vae.save(temporary)
-    os.replace(temporary, path)
+# All settings ------------------------------------------------------------------------------
 
 
-def work():
-    """A worker: reads one job from standard input, and dies when that ends before the job does."""
-    job = json.loads(os.fdopen(0, "rb", buffering=0, closefd=False).readline())
+def lock(path: Path, wait: bool = True):
+    """Locks a file until what is returned is closed, or the process has ended in whatever way.
 
-    def die_with_the_sweep():
-        # The sweep holds the other end and writes no more: this returns when the sweep has died.
-        os.read(0, 1)
-        os._exit(1)
-
-    threading.Thread(target=die_with_the_sweep, daemon=True).start()
-    tf.config.threading.set_intra_op_parallelism_threads(1)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
-    result = train(job["point"], job["model_path"] and Path(job["model_path"]))
-    write_whole(job["path"], json.dumps(result, indent=1, allow_nan=False))
-
-
-# All points --------------------------------------------------------------------------------
-
-
-class Worker:
-    """A process that trains one point.
-
-    Args:
-        name: Of the point.
-        point: `{parameter: value}`.
-        folder: Of the sweep.
-        save_model: Whether its model is kept.
+    Returns `None` where another process has it, on whatever machine, and `wait` is `False`.
     """
-
-    def __init__(self, name: str, point: dict, folder: Path, save_model: bool):
-        self.name = name
-        self.log = folder / "logs" / f"{name}.txt"
-        self.log.parent.mkdir(parents=True, exist_ok=True)
-        job = {
-            "point": point,
-            "path": str(_result_path(folder, name)),
-            "model_path": str(folder / "models" / f"{name}.keras") if save_model else None,
-        }
-        with self.log.open("wb") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, __file__, "--worker"],
-                stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=log,
-                env={**os.environ, "OMP_NUM_THREADS": "1"},
-                # Ctrl-C reaches the sweep alone, which then stops its workers.
-                start_new_session=True,
-            )
-        with contextlib.suppress(BrokenPipeError):
-            self.process.stdin.write(json.dumps(job).encode() + b"\n")
-            self.process.stdin.flush()
-
-    def failure(self) -> str | None:
-        """Why it failed, in a line; `None` if it has not, whose log goes."""
-        code = self.process.returncode
-        if code == 0:
-            self.log.unlink()
-            return None
-        if code < 0:
-            return f"killed by signal {-code} (if memory is short, try fewer --workers)"
-        lines = self.log.read_text(errors="replace").strip().splitlines()
-        return f"{lines[-1] if lines else f'exit status {code}'} (all of it in {self.log})"
-
-    def stop(self):
-        """Ends the process at once, which leaves nothing that a later run would mistake."""
-        self.process.kill()
-        self.process.wait()
-
-
-def run(sweep: Sweep, folder: Path, workers: int | None = None) -> dict[str, str]:
-    """Trains the points that are not finished yet, and writes the tables.
-
-    Args:
-        sweep: What to train.
-        folder: Where everything goes.
-        workers: Points at a time. Defaults to `None`: as many as there are cores and memory for.
-
-    Returns:
-        `{point: why it failed}`.
-    """
-    points = sweep.points
-    finished = {name for name in points if _result(folder, name, points[name])}
-    waiting = [name for name in points if name not in finished]
-    workers, why = (workers, "as asked") if workers else _default_workers(len(waiting))
-    before = f"{len(finished)} of them finished before"
-    print(f"{len(points)} points, {before}; {workers} at a time ({why})", flush=True)
-    # What workers were writing when they were killed.
-    for leftover in [*folder.glob("points/.*.tmp"), *folder.glob("models/.*.tmp.keras")]:
-        leftover.unlink()
-    write_tables(sweep, folder)
-    began, done, running, failures = time.monotonic(), 0, [], {}
+    file = path.open("a")
     try:
-        while waiting or running:
-            while waiting and len(running) < workers:
-                name = waiting.pop(0)
-                running.append(Worker(name, points[name], folder, sweep.save_models))
-            time.sleep(0.1)
-            for worker in [w for w in running if w.process.poll() is not None]:
-                running.remove(worker)
-                done += 1
-                failure = worker.failure()
-                if failure:
-                    failures[worker.name] = failure
-                    told = f"FAILED: {failure}"
-                else:
-                    result = _result(folder, worker.name, points[worker.name])
-                    told = f"elbo {result['figures']['elbo']:.2f} ({result['seconds']:.0f} s)"
-                    write_tables(sweep, folder)
-                left = (time.monotonic() - began) / done * (len(waiting) + len(running))
-                print(
-                    f"[{len(finished) + done}/{len(points)}] {worker.name}: {told}; "
-                    f"about {_duration(left)} left",
-                    flush=True,
-                )
-    finally:
-        for worker in running:
-            worker.stop()
+        fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        return None
+    return file
+
+
+def open_study(sweep: Sweep, folder: Path) -> optuna.Study:
+    """The study in a folder, new if there is none."""
+    # TensorFlow thinks that one process has one model, Optuna 4 that what 5 does by itself is new.
+    tf.get_logger().setLevel("ERROR")
+    warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    backend = optuna.storages.journal.JournalFileBackend(str(folder / "study.journal"))
+    pruner = optuna.pruners.MedianPruner() if sweep.search else optuna.pruners.NopPruner()
+    settings = {"study_name": "sweep", "direction": "maximize", "load_if_exists": True}
+    storage = optuna.storages.JournalStorage(backend)
+    return optuna.create_study(storage=storage, pruner=pruner, **settings)
+
+
+def take(study: optuna.Study, sweep: Sweep, folder: Path, failed: list[dict]):
+    """The next trial to train and its lock; `None` where all are done or with other processes."""
+    with lock(folder / ".lock"):
+        for trial in study.get_trials(states=[TrialState.RUNNING]):
+            if held := lock(folder / f".trial_{trial.number}.lock", wait=False):
+                # Its process has died.
+                study.tell(trial.number, state=TrialState.FAIL)
+                held.close()
+        trials = study.get_trials()
+        counted = [trial.params for trial in trials if trial.state != TrialState.FAIL] + failed
+        lost = [trial.params for trial in trials if trial.state == TrialState.FAIL]
+        for chosen in lost if sweep.search else sweep.combinations():
+            # A trial that died before it had all of its parameters is none.
+            if chosen not in counted and chosen.keys() == sweep.spaces.keys():
+                waiting = {"state": TrialState.WAITING, "distributions": sweep.spaces}
+                study.add_trial(optuna.create_trial(params=chosen, **waiting))
+                counted.append(chosen)
+        if not study.get_trials(states=[TrialState.WAITING]) and len(counted) >= sweep.search:
+            return None
+        # A process alone repeats the same search; of several, no two draw the same.
+        study.sampler = optuna.samplers.TPESampler(seed=len(trials), constant_liar=True)
+        trial = study.ask(sweep.spaces)
+        return trial, lock(folder / f".trial_{trial.number}.lock")
+
+
+def work(sweep: Sweep, folder: Path) -> dict[str, str]:
+    """Trains until no setting is left, the tables written after each; returns what failed."""
+    study, failed, failures = open_study(sweep, folder), [], {}
+    while taken := take(study, sweep, folder, failed):
+        trial, held = taken
+        name, elbo, state = sweep.name(trial), None, TrialState.COMPLETE
+        try:
+            rows = train(sweep, trial, folder)
+            trial.set_user_attr("rows", rows)
+            elbo = rows["results"]["elbo"]
+        except optuna.TrialPruned:
+            state = TrialState.PRUNED
+        except Exception as error:
+            traceback.print_exc()
+            state, failures[name] = TrialState.FAIL, f"{type(error).__name__}: {error}"
+            failed.append(trial.params)
+        with lock(folder / ".lock"), held:
+            study.tell(trial, elbo, state)
+            write_tables(study, sweep, folder)
+        print(f"{name}: {state.name.lower()}", f"elbo {elbo:.2f}" if elbo else "", flush=True)
     return failures
 
 
-def _default_workers(waiting):
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    limits, why = [cores or 1], f"{cores} cores"
-    with contextlib.suppress(OSError, AttributeError):
-        (kilobytes,) = re.findall(r"MemAvailable:\s*(\d+)", Path("/proc/meminfo").read_text())
-        available = 1024 * int(kilobytes)
-        limits.append(int(available // WORKER_BYTES))
-        why += f", {available / 2**30:.1f} GB free, {WORKER_BYTES / 2**30:.1f} GB each"
-    return max(1, min([*limits, waiting])), why
-
-
-def _duration(seconds):
-    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
-
-
-# Files -------------------------------------------------------------------------------------
+def start_workers(count: int) -> dict[str, str]:
+    """Starts the same command several times, and waits; returns what failed."""
+    command = [sys.executable, *sys.argv, "--workers", "1"]
+    # Ctrl-C reaches this process alone, which then stops the others.
+    workers = [subprocess.Popen(command, start_new_session=True) for _ in range(count)]
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        statuses = [worker.wait() for worker in workers]
+    finally:
+        for worker in workers:
+            worker.kill()
+    return {f"worker {i}": f"exit status {status}" for i, status in enumerate(statuses) if status}
 
 
 def claim(sweep: Sweep, folder: Path):
-    """Makes a folder this sweep's own.
-
-    Raises:
-        ValueError: If it is another's.
-    """
-    path, wanted = folder / "sweep.json", sweep.description()
-    if not path.exists():
-        write_whole(path, json.dumps(wanted, indent=1))
-        return
-    found = json.loads(path.read_text())
-    if found != wanted:
-        there, now = (
-            {**about.pop("set"), **about.pop("fix"), **about} for about in (found, wanted)
-        )
-        differ = [
-            f"  {name}: there {json.dumps(there.get(name))}, now {json.dumps(now.get(name))}"
-            for name in dict.fromkeys([*there, *now])
-            if there.get(name) != now.get(name)
-        ]
-        raise ValueError(
-            f"{folder} holds another sweep, which differs in\n"
-            + "\n".join(differ)
-            + "\nChoose another --output-dir, or delete that folder."
-        )
-
-
-@contextlib.contextmanager
-def locked(folder: Path):
-    """Keeps a second sweep out of the folder; the lock goes with the process, however it ends."""
+    """Makes a folder this sweep's own; raises ValueError if it is another's."""
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as file:
-        try:
-            import fcntl
-        except ImportError:  # Windows
-            yield
-            return
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ValueError(f"Another sweep is at work in {folder}. Wait for it.") from None
-        yield
+    versions = {library.__name__: library.__version__ for library in (keras_vae, keras, tf)}
+    asked = json.dumps({**vars(sweep), "versions": versions}, indent=1)
+    path = folder / "sweep.json"
+    with lock(folder / ".lock"):
+        if not path.exists():
+            write_whole(path, asked)
+    if path.read_text() != asked:
+        raise ValueError(
+            f"{folder} holds another sweep, the one of {path}: {path.read_text()}\nReceived: "
+            f"{asked}\nChoose another --output-dir, or delete that folder."
+        )
 
 
-def write_tables(sweep: Sweep, folder: Path):
-    """Writes the three tables from the points that are finished, in the order of the sweep.
-
-    They hold no times and no dates: the same points give the same bytes.
-    """
-    results, epochs, latents = [], [], []
-    for name, point in sweep.points.items():
-        result = _result(folder, name, point)
-        if result is None:
-            continue
-        varied = {key: point[key] for key in sweep.varied}
-        fixed = {key: point[key] for key in point if key not in varied}
-        results.append({**varied, **fixed, **result["figures"]})
-        for index in range(len(result["epochs"]["loss"])):
-            row = {key: values[index] for key, values in result["epochs"].items()}
-            epochs.append({**varied, "epoch": index + 1, **row})
-        for index, row in enumerate(zip(*result["latents"].values(), strict=True)):
-            row = dict(zip(result["latents"], row, strict=True))
-            latents.append({**varied, "latent": index, **row})
-    for name, rows in (("results", results), ("epochs", epochs), ("latents", latents)):
-        write_whole(folder / f"{name}.csv", _csv(rows))
+def write_tables(study: optuna.Study, sweep: Sweep, folder: Path):
+    """Writes the tables. No times, no dates: the same settings give the same bytes."""
+    tables = {"results": [], "epochs": [], "latents": []}
+    for trial in sorted(study.get_trials(states=[TrialState.COMPLETE]), key=sweep.name):
+        setting, rows = sweep.setting(trial.params), trial.user_attrs["rows"]
+        varied = {key: setting[key] for key in sweep.spaces}
+        tables["results"].append({**varied, **setting, **rows["results"]})
+        for table, counter, first in (("epochs", "epoch", 1), ("latents", "latent", 0)):
+            for index, row in enumerate(zip(*rows[table].values(), strict=True), first):
+                columns = dict(zip(rows[table], row, strict=True))
+                tables[table].append({**varied, counter: index, **columns})
+    for table, rows in tables.items():
+        text = io.StringIO()
+        lines = [rows[0].keys(), *([cell(v) for v in row.values()] for row in rows)] if rows else []
+        csv.writer(text, lineterminator="\n").writerows(lines)
+        write_whole(folder / f"{table}.csv", text.getvalue())
 
 
-def _csv(rows):
-    """Rows as CSV text, a column for every key that any row has."""
-    text = io.StringIO()
-    columns = list(dict.fromkeys(key for row in rows for key in row))
-    table = csv.writer(text, lineterminator="\n")
-    if columns:
-        table.writerow(columns)
-    for row in rows:
-        table.writerow([_cell(row.get(column)) for column in columns])
-    return text.getvalue()
-
-
-def _cell(value):
+def cell(value) -> str:
     """A value as it stands in a table or a name: words as they are, nothing for nothing."""
     if value is None:
         return ""
     return value if isinstance(value, str) else json.dumps(value).removesuffix(".0")
 
 
-def _result_path(folder, name):
-    return folder / "points" / f"{name}.json"
+# The command line --------------------------------------------------------------------------
 
 
-def _result(folder, name, point):
-    """What a finished point left; `None` if it is not finished."""
-    path = _result_path(folder, name)
-    try:
-        result = json.loads(path.read_text())
-    except FileNotFoundError:
-        return None
-    except json.JSONDecodeError:
-        result = {}
-    if result.get("parameters") != point:
-        raise ValueError(f"{path} is damaged. Delete it, and the point is trained again.")
-    return result
+def boolean(text: str) -> bool:
+    """`true` or `false`."""
+    return ["false", "true"].index(text.lower()) == 1
+
+
+def sizes(text: str) -> str:
+    """Integers between commas, as JSON: Optuna chooses from no lists."""
+    return json.dumps([int(size) for size in text.split(",")] if text else [])
 
 
 def main():
     """Parses the command line, and says in one line what is wrong with it."""
-    if sys.argv[1:] == ["--worker"]:
-        work()
-        return
     parser = _parser()
-    options = parser.parse_args()
-    fixings = options.fix + ([f"epochs={options.epochs}"] if options.epochs is not None else [])
+    options = vars(parser.parse_args())
+    folder, workers = options["output_dir"], options["workers"]
+    given = {name: options[name] for name in PARAMETERS if options[name]}
+    varied = {name: values for name, values in given.items() if len(values) > 1}
+    fixed = {name: values[0] for name, values in given.items() if len(values) == 1}
+    sweep = Sweep(varied, fixed, options["search"], options["save_models"])
     try:
-        if options.workers is not None and options.workers < 1:
-            raise ValueError(f"--workers must be at least 1. Received: {options.workers}")
-        sweep = parse(options.set, fixings, options.save_models)
-        check_writable(options.output_dir)
+        arguments.count("search", sweep.search, least=0)
+        arguments.count("workers", workers)
+        check_writable(folder)
         check(sweep)
-        with locked(options.output_dir):
-            claim(sweep, options.output_dir)
-            failures = run(sweep, options.output_dir, options.workers)
+        claim(sweep, folder)
+        failures = work(sweep, folder) if workers == 1 else start_workers(workers)
     except (ValueError, OSError, keras_vae.datasets.DatasetUnavailableError) as error:
         parser.exit(2, f"{parser.prog}: error: {error}\n")
     except KeyboardInterrupt:
-        parser.exit(130, "\nStopped. The same command goes on with the points that are missing.\n")
-    print(f"The tables are in {options.output_dir}/")
+        parser.exit(
+            130, "\nStopped. The same command goes on with the settings that are missing.\n"
+        )
+    print(f"The tables are in {folder}/")
+    if sweep.search:
+        print(f"The best setting: {sweep.name(open_study(sweep, folder).best_trial)}")
     if failures:
-        lines = [f"  {name}: {failure}" for name, failure in failures.items()]
-        parser.exit(1, f"Points that failed ({len(failures)}):\n" + "\n".join(lines) + "\n")
+        lines = "".join(f"  {name}: {reason}\n" for name, reason in failures.items())
+        parser.exit(1, f"What failed the same command tries again:\n{lines}")
 
 
 def _parser():
     summary, _, details = __doc__.partition("\n\n")
-    defaults = "\n".join(f"  {name:14} {json.dumps(value)}" for name, value in PARAMETERS.items())
-    parser = argparse.ArgumentParser(
-        description=summary,
-        epilog=f"{details}\nparameters and their defaults:\n{defaults}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    form = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=summary, epilog=details, formatter_class=form)
     add = parser.add_argument
-    add(
-        "--set",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE,...",
-        help="a parameter to vary and all its values; repeat it for every combination of several",
-    )
-    add(
-        "--fix",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="a parameter to hold at another value than its default",
-    )
-    add("--epochs", help="the same as --fix epochs=")
-    add("--workers", type=int, help="points at a time (what cores and memory allow)")
-    add("--save-models", action="store_true", help="keep every point's model")
+    kinds = {"hidden_sizes": sizes, "filters": sizes, "binarize": str, "jit_compile": boolean}
+    for name, default in PARAMETERS.items():
+        values = {"type": kinds.get(name, type(default)), "nargs": "+", "action": "extend"}
+        shown = json.dumps(default).strip('"[]').replace(" ", "")
+        add(f"--{name.replace('_', '-')}", metavar="VALUE", help=f"({shown})", **values)
+    add("--search", type=int, default=0, metavar="N", help="try N settings (every combination)")
+    add("--workers", type=int, default=1, help="processes at work (1: this one)")
+    add("--save-models", action="store_true", help="keep every setting's model")
     add("--output-dir", type=Path, default=Path("runs/sweep"), help="folder (runs/sweep)")
     return parser
 

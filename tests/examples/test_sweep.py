@@ -1,37 +1,40 @@
 """Sweeps over few settings, of tiny networks on few typeset digits."""
 
 import csv
-import functools
 import importlib.util
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import keras
+import optuna
 import pytest
+from optuna.trial import TrialState
 
 from keras_vae.datasets import source, typeset_digits
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "sweep.py"
+TABLES = ("results.csv", "epochs.csv", "latents.csv")
 TINY = [
-    *("--fix", "dataset=typeset_digits", "--fix", "latent_dim=2", "--fix", "hidden_sizes=[4]"),
-    *("--fix", "batch_size=32", "--fix", "jit_compile=false"),
+    *("--dataset", "typeset_digits", "--latent-dim", "2", "--hidden-sizes", "4"),
+    *("--batch-size", "32", "--jit-compile", "false"),
 ]
 
 
 @pytest.fixture
-def sweep():
+def sweep(monkeypatch):
+    # It sets the number of threads, which the tests after it need not have.
+    for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
+        monkeypatch.setenv(name, "1")
     spec = importlib.util.spec_from_file_location("examples_sweep", EXAMPLE)
     module = importlib.util.module_from_spec(spec)
     # Dataclasses look their module up.
-    sys.modules[spec.name] = module
+    monkeypatch.setitem(sys.modules, spec.name, module)
     spec.loader.exec_module(module)
-    yield module
-    del sys.modules[spec.name]
+    return module
 
 
 @pytest.fixture(scope="module")
@@ -45,19 +48,16 @@ def few_digits(tmp_path_factory):
 
 
 @pytest.fixture
-def data(sweep, few_digits, monkeypatch):
-    """Lets sweeps and their workers find the few digits."""
-    monkeypatch.setenv("TFDS_DATA_DIR", str(few_digits))
-    builder = functools.partial(sweep.prepared_builder, data_dir=few_digits)
-    monkeypatch.setattr(sweep, "prepared_builder", builder)
-
-
-@pytest.fixture
-def main(sweep, monkeypatch):
+def main(sweep, few_digits, monkeypatch):
     """Runs the command in this process; returns its exit status."""
+    monkeypatch.setenv("TFDS_DATA_DIR", str(few_digits))
+    read = sweep.keras_vae.datasets.load
+    monkeypatch.setattr(
+        sweep.keras_vae.datasets, "load", lambda *a, **k: read(*a, **k, data_dir=few_digits)
+    )
 
     def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["sweep.py", *map(str, arguments)])
+        monkeypatch.setattr(sys, "argv", [str(EXAMPLE), *map(str, arguments)])
         try:
             sweep.main()
         except SystemExit as exit:
@@ -67,190 +67,216 @@ def main(sweep, monkeypatch):
     return run
 
 
+@pytest.fixture
+def start(few_digits):
+    """Starts the command as a process of its own."""
+    processes = []
+
+    def run(*arguments):
+        command = [sys.executable, EXAMPLE, *TINY, *map(str, arguments)]
+        environment = {**os.environ, "TFDS_DATA_DIR": str(few_digits)}
+        processes.append(subprocess.Popen(command, env=environment, stdout=subprocess.PIPE))
+        return processes[-1]
+
+    yield run
+    for process in processes:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def invented(sweep, monkeypatch):
+    """Makes training take no time: what comes of a setting is computed from it."""
+
+    def train(asked, trial, folder):
+        setting = asked.setting(trial.params)
+        if setting["beta"] == 13:
+            raise ValueError("a loss is not finite")
+        for epoch in range(setting["epochs"]):
+            # Best at 3 latents and the highest learning rate.
+            elbo = -100 - abs(setting["latent_dim"] - 3) + 1e4 * setting["learning_rate"]
+            trial.report(elbo + epoch, epoch)
+            if trial.should_prune():
+                raise optuna.TrialPruned
+        return {
+            "results": {"elbo": elbo, "steps": setting["seed"]},
+            "epochs": {"loss": [1.5] * setting["epochs"]},
+            "latents": {"kl_per_dimension": [0.25, None]},
+        }
+
+    monkeypatch.setattr(sweep, "train", train)
+    monkeypatch.setattr(sweep, "image_shape", lambda _: (8, 8, 1))
+
+
 def rows(path):
     with path.open(newline="") as file:
         return list(csv.DictReader(file))
 
 
-def is_alive(process):
-    """Whether a process runs; one that has ended may stay listed where nobody asks after it."""
-    try:
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
+def trials(folder, state=None):
+    backend = optuna.storages.journal.JournalFileBackend(str(folder / "study.journal"))
+    storage = optuna.storages.JournalStorage(backend)
+    found = optuna.load_study(study_name="sweep", storage=storage).trials
+    return [trial for trial in found if state in (None, trial.state)]
 
 
-def test_values_are_read_as_what_the_parameter_is(sweep):
-    asked = sweep.parse(
-        ["beta=0,1e-3,.5,4", "hidden_sizes=[100,100],[],(7,)", "train_split=train,train[:10%]"],
-        ["latent_dim=3", "scale=exp", "binarize=dynamic", "jit_compile=False"],
-    )
-    assert asked.varied == {
-        "beta": [0.0, 0.001, 0.5, 4.0],
-        "hidden_sizes": [[100, 100], [], [7]],
-        "train_split": ["train", "train[:10%]"],
-    }
-    assert {type(beta) for beta in asked.varied["beta"]} == {float}
-    fixed = asked.fixed
-    assert (fixed["latent_dim"], fixed["scale"], fixed["binarize"]) == (3, "exp", "dynamic")
-    assert fixed["jit_compile"] is False
-    # What is not given is what the help says, and every point has all of it.
-    assert fixed["likelihood"] == "bernoulli"
-    assert all(list(point) == list(sweep.PARAMETERS) for point in asked.points.values())
+def test_points_are_all_combinations_in_order_whatever_the_order_of_the_options(
+    main, invented, tmp_path, capsys
+):
+    first, second = tmp_path / "first", tmp_path / "second"
+    points = ["--seed", "0", "1", "--train-split", "train[:9]", "train[9:]"]
+    assert main(*points, "--hidden-sizes", "7,5", "", "--output-dir", first) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert told[0] == "0000_train_split=train-9-_hidden_sizes=-7-5-_seed=0: complete elbo -97.00"
+    assert len(told) == 9
 
-
-def test_points_are_all_combinations_under_names_that_differ(sweep):
-    points = sweep.parse(["train_split=train[:9],train[9:]", "seed=0,1"], []).points
-    assert list(points) == [
-        "0_train_split=train-9-_seed=0",
-        "1_train_split=train-9-_seed=1",
-        "2_train_split=train-9-_seed=0",
-        "3_train_split=train-9-_seed=1",
+    results = rows(first / "results.csv")
+    assert [(r["train_split"], r["hidden_sizes"], r["seed"]) for r in results] == [
+        (split, sizes, seed)
+        for split in ("train[:9]", "train[9:]")
+        for sizes in ("[7, 5]", "[]")
+        for seed in "01"
     ]
-    assert [(p["train_split"], p["seed"]) for p in points.values()] == [
-        ("train[:9]", 0),
-        ("train[:9]", 1),
-        ("train[9:]", 0),
-        ("train[9:]", 1),
-    ]
+    # What varies comes first, what is not given is what the help says.
+    columns = ["train_split", "hidden_sizes", "seed", "dataset", "test_split", "binarize"]
+    assert list(results[0])[:6] == columns
+    assert (results[0]["dataset"], results[0]["binarize"], results[0]["beta"]) == ("mnist", "", "1")
+    assert results[0]["jit_compile"] == "true"
+    assert rows(first / "latents.csv")[1]["kl_per_dimension"] == ""
+
+    assert main(*points[3:], "--hidden-sizes", "7,5", "", *points[:3], "--output-dir", second) == 0
+    for table in TABLES:
+        assert (first / table).read_bytes() == (second / table).read_bytes()
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--set", "betta=0,1"], "Unknown parameter 'betta'. Did you mean 'beta'?"),
-        (["--fix", "latent=3"], "Unknown parameter 'latent'. Did you mean 'latent_dim'?"),
-        (["--set", "beta"], "Expected --set NAME=VALUE. Received: --set beta"),
-        (["--set", "beta=0,0.0"], "--set beta=0,0.0 names 0 twice"),
-        (["--set", "beta=0", "--set", "beta=1"], "'beta' is given twice"),
-        (["--set", "epochs=1,2", "--epochs", "3"], "'epochs' is given twice"),
-        (["--fix", "beta=0,1"], "--fix takes one value. To vary beta: --set beta=0,1"),
-        (["--set", "beta=small"], "'beta'. Expected a number. Received: 'small'"),
-        (["--set", "beta=NaN"], "'beta'. Expected a number"),
-        (["--set", "seed=0,1.5"], "'seed'. Expected an integer. Received: '1.5'"),
-        (["--set", "latent_dim=true"], "'latent_dim'. Expected an integer"),
-        (["--fix", "hidden_sizes=100"], "'hidden_sizes'. Expected a list such as [100,100]"),
-        (["--fix", "scale="], "'scale'. Expected a word. Received: ''"),
-        (["--fix", "filters=[8]"], "'filters' changes nothing without network=conv"),
-        (["--epochs", "0"], "'epochs'. Expected at least 1. Received: 0"),
-        (["--fix", "learning_rate=0"], "'learning_rate'. Expected a positive number"),
-        (["--fix", "network=rnn"], "'network'. Expected 'mlp' or 'conv'. Received: 'rnn'"),
+        (["--betta", "0"], "unrecognized arguments: --betta 0"),
+        (["--beta", "0", "0.0"], "Give each value of 'beta' once. Received: [0.0, 0.0]"),
+        (["--beta", "small"], "argument --beta: invalid float value: 'small'"),
+        (["--seed", "0", "1.5"], "argument --seed: invalid int value: '1.5'"),
+        (["--seed", "-1"], "`seed`. Expected an integer from 0"),
+        (["--hidden-sizes", "100,x"], "argument --hidden-sizes: invalid sizes value: '100,x'"),
+        (["--jit-compile", "yes"], "argument --jit-compile: invalid boolean value: 'yes'"),
+        (["--epochs", "0"], "`epochs`. Expected a positive integer. Received: epochs=0"),
+        (["--batch-size", "0"], "`batch_size`. Expected a positive integer"),
+        (["--learning-rate", "0"], "`learning_rate`. Expected a positive number"),
+        (["--network", "mlp", "rnn"], "`network`. Expected one of ['mlp', 'conv']"),
+        (["--filters", "8"], "'filters' changes nothing without --network conv"),
         # The library's own refusals, before any work.
-        (["--set", "beta=1,-1"], "`beta`. Expected a finite number of at least 0. Received: -1"),
-        (["--set", "latent_dim=2,0"], "`latent_dim`. Expected positive integers. Received: 0"),
-        (["--set", "reduction=sum,median"], "`reduction`. Expected one of ['sum', 'mean']"),
-        (["--fix", "scale=cube"], "`scale`. Expected one of"),
-        (["--workers", "0"], "--workers must be at least 1. Received: 0"),
+        (["--beta", "1", "-1"], "`beta`. Expected a finite number of at least 0. Received: -1"),
+        (["--beta", "nan"], "`beta`. Expected a finite number"),
+        (["--latent-dim", "2", "0"], "`latent_dim`. Expected positive integers. Received: 0"),
+        (["--reduction", "sum", "median"], "`reduction`. Expected one of ['sum', 'mean']"),
+        (["--scale", "cube"], "`scale`. Expected one of"),
+        (["--binarize", "always"], "`binarize`. Expected one of"),
+        (["--test-split", "tset"], "Unknown split 'tset' of 'typeset_digits'"),
+        (["--workers", "0"], "`workers`. Expected a positive integer. Received: workers=0"),
+        (["--search", "-1"], "`search`. Expected an integer of at least 0"),
+        (["--search", "3", "--beta", "-2", "1"], "`beta`. Expected a finite number of at least 0"),
     ],
 )
 def test_what_cannot_be_is_one_clear_line_before_any_work(
-    sweep, main, monkeypatch, tmp_path, capsys, arguments, message
+    main, tmp_path, capsys, arguments, message
 ):
-    monkeypatch.setattr(sweep, "_image_shape", lambda *_: (8, 8, 1))
-    assert main(*arguments, "--output-dir", tmp_path / "run") == 2
+    folder = tmp_path / "run"
+    assert main("--dataset", "typeset_digits", *arguments, "--output-dir", folder) == 2
     error = capsys.readouterr().err
     assert message in error and "Traceback" not in error
-    assert not (tmp_path / "run").exists()
+    assert not folder.exists()
 
 
-def test_an_unknown_split_is_refused(data, main, tmp_path, capsys):
-    assert main(*TINY, "--fix", "test_split=tset", "--output-dir", tmp_path / "run") == 2
-    assert "Unknown split 'tset' of 'typeset_digits'" in capsys.readouterr().err
-    assert not (tmp_path / "run").exists()
-
-
-def test_a_folder_of_another_sweep_is_refused_with_what_differs(
-    sweep, main, monkeypatch, tmp_path, capsys
-):
-    monkeypatch.setattr(sweep, "_image_shape", lambda *_: (8, 8, 1))
-    sweep.claim(sweep.parse(["beta=0,1", "seed=0,1"], []), tmp_path)
-    before = (tmp_path / "sweep.json").read_bytes()
-
-    assert main("--set", "beta=0,2", "--set", "seed=0,1", "--output-dir", tmp_path) == 2
+def test_a_folder_of_another_sweep_is_refused(main, invented, tmp_path, capsys):
+    assert main("--beta", "0", "1", "--output-dir", tmp_path) == 0
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert main("--beta", "0", "2", "--output-dir", tmp_path) == 2
     error = capsys.readouterr().err
-    assert "beta: there [0.0, 1.0], now [0.0, 2.0]" in error
-    assert "seed" not in error and "Choose another --output-dir" in error
-
-    assert (tmp_path / "sweep.json").read_bytes() == before
+    assert "holds another sweep" in error and "Choose another --output-dir" in error
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
-def test_the_order_of_the_parameters_makes_no_other_sweep(sweep, tmp_path):
-    asked = sweep.parse(["beta=0,1", "seed=0,1"], ["scale=exp"])
-    sweep.claim(asked, tmp_path)
-    again = sweep.parse(["seed=0,1", "beta=0,1"], ["scale=exp"])
-    sweep.claim(again, tmp_path)
-    assert list(asked.points) == list(again.points)
+def test_a_finished_sweep_trains_nothing_more(main, invented, tmp_path):
+    for _ in range(2):
+        assert main("--beta", "0", "1", "--output-dir", tmp_path) == 0
+    assert len(trials(tmp_path)) == 2
 
 
-def test_two_sweeps_do_not_share_a_folder(sweep, tmp_path):
-    pytest.importorskip("fcntl", reason="folders are not locked on this system")
-    with (
-        sweep.locked(tmp_path),
-        pytest.raises(ValueError, match="Another sweep is at work"),
-        sweep.locked(tmp_path),
-    ):
-        pass
-    with sweep.locked(tmp_path):
-        assert (tmp_path / ".lock").exists()
+def test_a_point_that_fails_takes_no_other_along_and_the_same_command_tries_it_again(
+    main, invented, tmp_path, capsys
+):
+    points = ["--beta", "0", "13", "1", "--output-dir", tmp_path]
+    for attempt in (1, 2):
+        assert main(*points) == 1
+        output = capsys.readouterr()
+        assert "0001_beta=13: ValueError: a loss is not finite" in output.err
+        assert [row["beta"] for row in rows(tmp_path / "results.csv")] == ["0", "1"]
+        assert len(trials(tmp_path, TrialState.FAIL)) == attempt
 
 
-def test_a_damaged_point_is_not_taken_for_a_finished_one(sweep, tmp_path):
-    asked = sweep.parse([], [])
-    ((name, point),) = asked.points.items()
-    assert sweep._result(tmp_path, name, point) is None
-    path = tmp_path / "points" / f"{name}.json"
-    for content in ("{", json.dumps({"parameters": {**point, "beta": 2.0}})):
-        sweep.write_whole(path, content)
-        with pytest.raises(ValueError, match="is damaged"):
-            sweep._result(tmp_path, name, point)
+def test_a_point_is_not_taken_from_a_process_that_lives(sweep, tmp_path):
+    asked = sweep.Sweep({"beta": [0.0, 1.0]}, {})
+    study = sweep.open_study(asked, tmp_path)
+    first, held = sweep.take(study, asked, tmp_path, [])
+    second, other = sweep.take(study, asked, tmp_path, [])
+    assert [first.params, second.params] == [{"beta": 0.0}, {"beta": 1.0}]
+    assert sweep.take(study, asked, tmp_path, []) is None
+
+    # As when the process ends.
+    held.close()
+    again, held = sweep.take(study, asked, tmp_path, [])
+    assert again.params == {"beta": 0.0} and again.number == 2
+    assert sweep.take(study, asked, tmp_path, []) is None
+    assert [trial.state.name for trial in study.trials] == ["FAIL", "RUNNING", "RUNNING"]
+    held.close(), other.close()
 
 
-def test_workers_fit_into_memory_and_are_no_more_than_points(sweep, monkeypatch):
-    monkeypatch.setattr(sweep, "WORKER_BYTES", 1)
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
-    assert sweep._default_workers(100)[0] == 8
-    assert sweep._default_workers(3)[0] == 3
-    if Path("/proc/meminfo").exists():
-        monkeypatch.setattr(sweep, "WORKER_BYTES", 2**60)
-        assert sweep._default_workers(100)[0] == 1
-
-
-def test_ctrl_c_stops_the_workers(sweep, data, main, monkeypatch, tmp_path, capsys):
-    started = []
-
-    class Recorded(sweep.Worker):
-        def __init__(self, *arguments):
-            super().__init__(*arguments)
-            started.append(self.process)
-
-    def interrupt(_):
+def test_ctrl_c_is_one_line(sweep, main, invented, tmp_path, monkeypatch, capsys):
+    def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(sweep, "Worker", Recorded)
-    monkeypatch.setattr(sweep.time, "sleep", interrupt)
-    arguments = [*TINY, "--set", "seed=0,1,2", "--workers", "2", "--output-dir", tmp_path]
-    assert main(*arguments) == 130
+    monkeypatch.setattr(sweep, "train", interrupted)
+    assert main("--beta", "0", "1", "--output-dir", tmp_path) == 130
     assert "The same command goes on" in capsys.readouterr().err
-    assert [process.returncode for process in started] == [-signal.SIGKILL] * 2
+
+
+def test_a_search_prunes_and_finds_the_planted_best(main, invented, tmp_path, capsys):
+    options = ["--search", "30", "--learning-rate", "1e-4", "1e-3", "--epochs", "20"]
+    assert main(*options, "--output-dir", tmp_path / "first") == 0
+    printed = capsys.readouterr().out
+    assert "_learning_rate=0.001" in printed.splitlines()[-1]
+    found = trials(tmp_path / "first")
+    assert len(found) == 30
+    pruned = [trial for trial in found if trial.state == TrialState.PRUNED]
+    assert pruned and all(len(trial.intermediate_values) < 20 for trial in pruned)
+    best = max(trials(tmp_path / "first", TrialState.COMPLETE), key=lambda trial: trial.value)
+    assert best.params["learning_rate"] == 1e-3 and abs(best.params["latent_dim"] - 3) <= 1
+    finished = rows(tmp_path / "first" / "results.csv")
+    assert len(finished) == 30 - len(pruned)
+    # The test images are kept for later.
+    assert {row["test_split"] for row in finished} == {"train[90%:]"}
+
+    assert main(*options, "--output-dir", tmp_path / "again") == 0
+    assert [trial.params for trial in trials(tmp_path / "again")] == [t.params for t in found]
+
+
+def test_a_search_holds_what_is_given_and_repeats_a_killed_setting(sweep, tmp_path):
+    asked = sweep.Sweep({}, {"beta": 2.0}, search=2)
+    assert list(asked.spaces) == ["latent_dim", "learning_rate"]
+    study = sweep.open_study(asked, tmp_path)
+    first, held = sweep.take(study, asked, tmp_path, [])
+    held.close()
+    again, held = sweep.take(study, asked, tmp_path, [])
+    second, other = sweep.take(study, asked, tmp_path, [])
+    assert again.params == first.params != second.params
+    assert sweep.take(study, asked, tmp_path, []) is None
+    held.close(), other.close()
 
 
 @pytest.mark.slow
-def test_a_point_that_fails_does_not_take_the_others_along(data, main, tmp_path, capsys):
-    arguments = [*TINY, "--epochs", "3", "--save-models", "--output-dir", tmp_path]
-    assert main(*arguments, "--set", "learning_rate=0.01,1e30") == 1
-    output = capsys.readouterr()
-    assert "[2/2]" in output.out
-    assert "Points that failed (1):\n  1_learning_rate=1e+30: " in output.err
-    assert "not finite" in output.err
-    (log,) = (tmp_path / "logs").iterdir()
-    assert "Traceback" in log.read_text()
-
+def test_a_point_is_trained_measured_and_saved(main, tmp_path, capsys):
+    assert main(*TINY, "--epochs", "3", "--save-models", "--output-dir", tmp_path) == 0
     (row,) = rows(tmp_path / "results.csv")
-    assert (row["learning_rate"], row["dataset"], row["binarize"]) == (
-        "0.01",
-        "typeset_digits",
-        "",
-    )
     # A hundred images in batches of 32, three times.
     assert row["steps"] == "12" and row["num_images"] == "40"
     parts = float(row["distortion"]) + float(row["rate"])
@@ -259,49 +285,57 @@ def test_a_point_that_fails_does_not_take_the_others_along(data, main, tmp_path,
     assert [row["epoch"] for row in epochs] == ["1", "2", "3"]
     assert float(epochs[2]["val_elbo"]) > float(epochs[0]["val_elbo"])
     assert float(row["train_loss"]) == float(epochs[2]["loss"])
-    latents = rows(tmp_path / "latents.csv")
-    kl = [float(row["kl_per_dimension"]) for row in latents]
+    kl = [float(row["kl_per_dimension"]) for row in rows(tmp_path / "latents.csv")]
     assert len(kl) == 2 and sum(kl) == pytest.approx(float(row["rate"]), rel=1e-4)
     (model,) = (tmp_path / "models").iterdir()
     assert int(keras.saving.load_model(model).optimizer.iterations) == 12
+    # The study has the curve as well.
+    (trial,) = trials(tmp_path)
+    assert trial.intermediate_values == {i: float(r["val_elbo"]) for i, r in enumerate(epochs)}
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not Path("/proc/self").exists(), reason="watches processes under /proc")
-def test_a_killed_sweep_goes_on_where_it_was(data, main, tmp_path, capsys):
-    arguments = [*TINY, "--set", "beta=0,1", "--epochs", "2", "--workers", "1", "--output-dir"]
-    killed, whole = tmp_path / "killed", tmp_path / "whole"
-    process = subprocess.Popen(
-        [sys.executable, EXAMPLE, *arguments, killed],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+def test_two_processes_share_a_study_and_a_killed_one_changes_no_byte(start, tmp_path):
+    points = ["--beta", "0", "1", "--seed", "0", "1", "--epochs", "40", "--output-dir"]
+    shared, whole = tmp_path / "shared", tmp_path / "whole"
+    first, second, alone = start(*points, shared), start(*points, shared), start(*points, whole)
+    give_up = time.monotonic() + 240
+    while time.monotonic() < give_up:
+        journal = shared / "study.journal"
+        at_work = trials(shared, TrialState.RUNNING) if journal.exists() else []
+        # Both are inside a point, and one has trained for a while.
+        if len(at_work) == 2 and any(trial.intermediate_values for trial in at_work):
+            break
+        time.sleep(0.05)
+    first.kill()
+    first.wait()
+    assert second.wait(240) == alone.wait(240) == 0
+
+    lost = trials(shared, TrialState.FAIL)
+    done = [trial.params for trial in trials(shared, TrialState.COMPLETE)]
+    assert len(at_work) == 2 and len(lost) == 1 and len(done) == 4
+    assert done.count(lost[0].params) == 1
+    for table in TABLES:
+        assert (shared / table).read_bytes() == (whole / table).read_bytes()
+    assert len(rows(whole / "results.csv")) == 4
+
+
+@pytest.mark.slow
+def test_workers_are_started_and_end_with_the_command(start, tmp_path):
+    process = start(
+        "--seed", "0", "1", "--epochs", "500", "--workers", "2", "--output-dir", tmp_path
     )
-    first, second = killed / "points/0_beta=0.json", killed / "points/1_beta=1.json"
-    log = killed / "logs/1_beta=1.txt"
-    give_up = time.monotonic() + 120
-    while not (first.exists() and log.exists()) and time.monotonic() < give_up:
+    give_up = time.monotonic() + 240
+    journal = tmp_path / "study.journal"
+    while time.monotonic() < give_up:
+        if journal.exists() and len(trials(tmp_path, TrialState.RUNNING)) == 2:
+            break
         time.sleep(0.05)
-    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
-    while not (workers := children.read_text().split()) and time.monotonic() < give_up:
-        time.sleep(0.02)
-    process.kill()
-    process.wait()
-    while any(map(is_alive, workers)) and time.monotonic() < give_up:
-        time.sleep(0.05)
-    assert len(workers) == 1 and not is_alive(workers[0])
-    assert first.exists() and not second.exists()
-    untouched = first.stat().st_mtime_ns, first.read_bytes()
-    half_written = killed / "points" / ".1_beta=1.json.0123.tmp"
-    half_written.write_text("{")
-
-    assert main(*arguments, killed) == 0
-    printed = capsys.readouterr().out
-    assert "2 points, 1 of them finished before" in printed
-    assert "[2/2] 1_beta=1: elbo" in printed and "0_beta=0" not in printed
-    assert (first.stat().st_mtime_ns, first.read_bytes()) == untouched
-    assert not half_written.exists()
-
-    assert main(*arguments, whole) == 0
-    for table in ("results.csv", "epochs.csv", "latents.csv"):
-        assert (killed / table).read_bytes() == (whole / table).read_bytes()
-    assert len(rows(whole / "results.csv")) == 2
+    process.terminate()
+    assert process.wait(60) == 143
+    size = -1
+    while size != journal.stat().st_size and time.monotonic() < give_up:
+        size = journal.stat().st_size
+        time.sleep(1)
+    assert len(trials(tmp_path, TrialState.RUNNING)) == 2
+    assert json.loads((tmp_path / "sweep.json").read_text())["varied"] == {"seed": [0, 1]}
