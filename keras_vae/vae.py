@@ -20,9 +20,8 @@ from keras_vae.distributions import (
 from keras_vae.inference import Inference
 from keras_vae.network_checks import check_decoder, check_encoder
 from keras_vae.presets import HasPresets
+from keras_vae.training import LoggedMean, Pass, Term, TermTrainer
 from keras_vae.training.data_checks import DataCheck, as_float_images
-from keras_vae.training.term_trainer import TermTrainer
-from keras_vae.training.terms import LoggedMean, Pass, Term
 
 REDUCTIONS = ("sum", "mean")
 
@@ -374,7 +373,7 @@ class VAE(Inference, HasPresets, TermTrainer):
 
         Returns:
             The reconstruction `[batch, *event]`, or with `return_pass` a
-            `keras_vae.training.terms.Pass`.
+            `keras_vae.training.Pass`.
         """
         if not (training or return_pass):
             return self.decode(self.encode(x, condition).mean(), condition).mean()
