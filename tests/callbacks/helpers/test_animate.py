@@ -29,7 +29,7 @@ def test_frames_are_in_the_order_of_the_numbers(tmp_path):
     folder = tmp_path / "run" / "pictures"
     fill(folder, {"epoch_10.png": 200, "epoch_2.png": 100, "epoch_0001.png": 0})
     path = animate(folder, duration=0.2)
-    assert path == tmp_path / "run" / "drawing.gif"
+    assert path == tmp_path / "run" / "pictures.gif"
     np.testing.assert_allclose(last_rows(path, 4), [0, 100, 200], atol=2)
     with Image.open(path) as animation:
         assert animation.info["duration"] == 200
