@@ -8,7 +8,9 @@ import pytest
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
+from keras_vae.callbacks.helpers import model_functions
 from keras_vae.callbacks.helpers.model_functions import ModelFunctions, Posterior, undisturbed
+from keras_vae.keras_internals import ChangedInternalsError
 
 LOC = np.array([[0.5, -1.0], [0.0, 2.0]], np.float32)
 SCALE = np.array([[1.0, 0.1], [2.0, 0.5]], np.float32)
@@ -259,3 +261,12 @@ def test_global_noise_is_the_same_with_a_picture_in_between():
         return np.stack(values)
 
     np.testing.assert_array_equal(draws(interrupt=True), draws(interrupt=False))
+
+
+def test_a_keras_whose_internals_changed_is_not_blamed_on_the_images(monkeypatch):
+    def changed():
+        raise ChangedInternalsError("Keras has no longer a global generator")
+
+    monkeypatch.setattr(model_functions, "global_seed_generator", changed)
+    with pytest.raises(ChangedInternalsError, match="no longer a global generator"):
+        ModelFunctions(autoencoder()).reconstruct(IMAGES)
