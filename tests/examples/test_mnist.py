@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 import keras_vae
+from keras_vae.datasets import source
 
 SETTINGS = ["--steps", "5", "--batch-size", "8", "--hidden-sizes", "6", "--latent-dim", "3"]
 
@@ -30,6 +31,7 @@ def loaded(monkeypatch):
         return keras_vae.datasets.from_arrays(images, None, batch_size, seed=seed, start=start)
 
     monkeypatch.setattr(keras_vae.datasets, "load", load)
+    monkeypatch.setattr(source, "prepared_builder", lambda name: None)
     return names
 
 
@@ -74,9 +76,13 @@ def test_without_mnist_it_says_so_and_takes_typeset_digits(
         return load(name, *arguments, **settings)
 
     monkeypatch.setattr(keras_vae.datasets, "load", unavailable)
+    monkeypatch.setattr(source, "prepared_builder", unavailable)
     run(mnist, monkeypatch, *SETTINGS, "--output-dir", str(tmp_path))
     assert loaded == ["typeset_digits"]
-    assert "training on typeset_digits instead" in capsys.readouterr().out
+    assert (
+        "MNIST is neither prepared here nor downloadable: training on typeset_digits instead."
+        in capsys.readouterr().out
+    )
 
     with pytest.raises(SystemExit) as exit:
         run(mnist, monkeypatch, *SETTINGS, "--dataset", "mnist", "--output-dir", str(tmp_path))

@@ -1,7 +1,6 @@
 """Sweeps over few settings, of tiny networks on few typeset digits."""
 
 import csv
-import importlib.util
 import json
 import os
 import subprocess
@@ -25,16 +24,11 @@ TINY = [
 
 
 @pytest.fixture
-def sweep(monkeypatch):
+def sweep(load_program, monkeypatch):
     # It sets the number of threads, which the tests after it need not have.
     for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
         monkeypatch.setenv(name, "1")
-    spec = importlib.util.spec_from_file_location("examples_sweep", EXAMPLE)
-    module = importlib.util.module_from_spec(spec)
-    # Dataclasses look their module up.
-    monkeypatch.setitem(sys.modules, spec.name, module)
-    spec.loader.exec_module(module)
-    return module
+    return load_program("examples/sweep.py")
 
 
 @pytest.fixture(scope="module")
