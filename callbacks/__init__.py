@@ -1,6 +1,15 @@
 """Callbacks that show an autoencoder learn, for any Keras model.
 
 They import no model: they ask the one they are given for what they need (see `model_functions`).
+
+| to | callbacks |
+|---|---|
+| log and chart | `ELBOLogger`, `LossCurves`, `LatentStatistics` |
+| draw | `ReconstructionGrid`, `LatentTraversal`, `PriorSamples`, `LatentMap`; `animate` them |
+| change a number of the model | `ValueSchedule`, `BetaSchedule`, `CapacitySchedule` |
+| survive | `Resume` after a kill, `StopOnNonFinite` before it is too late |
+
+What they share is in `helpers`. All but `Resume` follow a run through `helpers.run_callback`.
 """
 
 from keras_vae.callbacks.beta_schedule import BetaSchedule

@@ -7,13 +7,11 @@ from collections.abc import Sequence
 import keras
 
 from keras_vae.callbacks.helpers.frequency import POWER_OF_TWO, Frequency
-from keras_vae.callbacks.helpers.guard import Guard
-from keras_vae.callbacks.helpers.step_counter import StepCounter
+from keras_vae.callbacks.helpers.run_callback import RunCallback
 from keras_vae.callbacks.helpers.step_table import StepTable, checked_names
 from keras_vae.callbacks.helpers.step_values import StepValues
-from keras_vae.callbacks.helpers.tensorboard import SummaryWriter, require_tensorboard
-from keras_vae.files import check_writable
-from keras_vae.workers import scalar_value, worker_folder
+from keras_vae.keras_internals import learning_rate_of
+from keras_vae.workers import scalar_value
 
 NAMES = ("loss", "reconstruction_loss", "kl_loss", "elbo", "beta", "learning_rate")
 
@@ -21,7 +19,7 @@ NAMES = ("loss", "reconstruction_loss", "kl_loss", "elbo", "beta", "learning_rat
 _NOTEBOOK_WIDTH = 160
 
 
-class ELBOLogger(keras.callbacks.Callback):
+class ELBOLogger(RunCallback):
     """Logs loss, reconstruction, KL, ELBO, beta and learning rate at chosen training steps.
 
     A model with a method `step_logs(step)`, as `keras_vae.VAE` has, is asked for that step's own
@@ -73,79 +71,62 @@ class ELBOLogger(keras.callbacks.Callback):
         print_table: bool = True,
         tensorboard: bool = False,
     ):
-        super().__init__()
-        self.path = worker_folder(folder) / "elbo.csv"
+        super().__init__(folder, tensorboard)
+        self.path = self.folder / "elbo.csv"
         self.frequency = Frequency(frequency)
         self.names = checked_names(names)
         self.print_table = print_table
-        self.tensorboard = tensorboard
         columns = self.names
         if self.frequency.by_epoch:
             columns = ("epoch", *columns, *(f"val_{name}" for name in columns))
         self._table = StepTable(self.path, columns)
-        if tensorboard:
-            require_tensorboard()
 
     @property
     def rows(self) -> list[dict]:
         """The rows of `elbo.csv`, `{column: number}`; `None` stands for an empty value."""
         return self._table.rows
 
-    def on_train_begin(self, logs=None):
-        """Checks the folder."""
-        check_writable(self.path.parent)
-        self._guard = Guard(type(self).__name__)
-        self._steps = StepCounter()
+    def begin_run(self):
+        """Begins to read the model's losses."""
         self._values = StepValues(self.model)
-        self._summaries = SummaryWriter(self.path.parent) if self.tensorboard else None
-        self._started = False
         self._header = None
 
-    def on_epoch_begin(self, epoch, logs=None):
-        """Takes up the rows of a run that resumes, once whatever restores it has done so."""
-        self._steps.begin_epoch(self.model)
+    def before_epoch(self, epoch: int):
+        """Follows Keras, which resets the model's metrics and draws a new progress bar."""
         self._values.begin_epoch()
         self._bar_is_drawn = False
-        if not self._started:
-            self._started = True
-            with self._guard(f"take up {self.path}"):
-                self._table.begin(self._steps.step)
 
-    def on_train_batch_end(self, batch, logs=None):
+    def take_up(self, step: int):
+        """Keeps the rows of the run before."""
+        with self.guard(f"take up {self.path}"):
+            self._table.begin(step)
+
+    def after_steps(self, before: int, now: int, logs: dict):
         """Logs the steps that are due."""
-        before, now = self._steps.end_batch(self.model, batch)
         due = self.frequency.due(before, now)
         if due:
-            with self._guard("read the model's losses"):
+            with self.guard("read the model's losses"):
                 for step, values in self._values.read(due, now, logs):
                     self._log(step, values)
         self._bar_is_drawn = True
 
-    def on_epoch_end(self, epoch, logs=None):
+    def after_epoch(self, epoch: int, logs: dict):
         """Logs the epoch, if epochs are what is logged."""
         if self.frequency.by_epoch:
-            self._log(self._steps.step, {"epoch": epoch + 1, **(logs or {})})
-
-    def on_train_end(self, logs=None):
-        """Closes what is open."""
-        if self._summaries:
-            with self._guard("close the event file"):
-                self._summaries.close()
+            self._log(self.step, {"epoch": epoch + 1, **logs})
 
     def _log(self, step, values):
-        with self._guard("log a step"):
-            values = {**self._settings(step), **values}
-            row = {name: values[name] for name in self._table.names if name in values}
-            row["step"] = step
-        with self._guard(f"write {self.path}"):
+        values = {**self._settings(step), **values, "step": step}
+        row = {name: values[name] for name in self._table.names if name in values}
+        with self.guard(f"write {self.path}"):
             self._table.add(row)
         if self.print_table:
-            with self._guard("print a row"):
+            with self.guard("print a row"):
                 self._print(row)
-        if self._summaries:
-            with self._guard("write TensorBoard scalars"):
+        if self.summaries:
+            with self.guard("write TensorBoard scalars"):
                 scalars = {name: row[name] for name in row if name not in ("step", "epoch")}
-                self._summaries.scalars(scalars, step)
+                self.summaries.scalars(scalars, step)
 
     def _settings(self, step):
         """The learning rate and beta that a step used, for models that do not log them."""
@@ -178,10 +159,11 @@ def _learning_rate(model, step):
     """The learning rate of a step, counted from 1; `None` without an optimizer."""
     optimizer = getattr(model, "optimizer", None)
     optimizer = getattr(optimizer, "inner_optimizer", optimizer)
-    schedule = getattr(optimizer, "_learning_rate", None)
-    if isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
-        # The optimizer counts on after a step, and would give the next one's.
-        return float(schedule(step - 1))
+    if isinstance(optimizer, keras.optimizers.Optimizer):
+        schedule = learning_rate_of(optimizer)
+        if isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
+            # The optimizer counts on after a step, and would give the next one's.
+            return float(schedule(step - 1))
     rate = getattr(optimizer, "learning_rate", None)
     return None if rate is None else scalar_value(rate)
 

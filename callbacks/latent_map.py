@@ -5,7 +5,8 @@ import os
 import numpy as np
 from PIL import Image
 
-from keras_vae import drawing
+from keras_vae import drawing, latent_measures
+from keras_vae.arguments import count, invalid
 from keras_vae.callbacks.helpers.frequency import EPOCH
 from keras_vae.callbacks.helpers.model_functions import ModelFunctions
 from keras_vae.callbacks.helpers.picture_callback import PictureCallback, checked_images
@@ -82,7 +83,7 @@ class LatentMap(PictureCallback):
         posterior = functions.encode(self.images)
         if self._shown is None:
             kl = posterior.kl()
-            importance = posterior.loc.var(axis=0) if kl is None else kl
+            importance = latent_measures.variance_of_means(posterior.loc) if kl is None else kl
             self._shown = tuple(np.argsort(-importance, kind="stable")[:2].tolist())
         points = posterior.loc[:, self._shown]
         distance = np.abs(points).max(axis=1)
@@ -120,14 +121,13 @@ def checked_latents(latents) -> tuple[int, int]:
     Raises:
         ValueError: If they are not two different ints from 0.
     """
-    latents = tuple(latents)
-    counts = all(isinstance(latent, int | np.integer) and latent >= 0 for latent in latents)
-    if len(latents) != 2 or not counts or latents[0] == latents[1]:
-        raise ValueError(
-            "Invalid value for argument `latents`. Expected two different latents, counted "
-            f"from 0. Received: latents={latents}"
-        )
-    return latents
+    try:
+        first, second = (count("latents", latent, least=0) for latent in latents)
+    except (TypeError, ValueError):
+        first = second = None
+    if first == second:
+        raise invalid("latents", "two different latents, counted from 0", latents)
+    return first, second
 
 
 def check_exist(latents, latent_dim: int):

@@ -3,22 +3,18 @@
 import os
 import warnings
 
-import keras
 import numpy as np
 
-from keras_vae import drawing, latent_measures
-from keras_vae.callbacks.helpers.guard import Guard
+from keras_vae import arguments, drawing, latent_measures
 from keras_vae.callbacks.helpers.model_functions import ModelFunctions
-from keras_vae.callbacks.helpers.step_counter import StepCounter
+from keras_vae.callbacks.helpers.run_callback import RunCallback
 from keras_vae.callbacks.helpers.step_table import StepTable
-from keras_vae.callbacks.helpers.tensorboard import SummaryWriter, require_tensorboard
-from keras_vae.files import check_writable, write_whole
-from keras_vae.workers import worker_folder
+from keras_vae.files import write_whole
 
 _SCALARS = ("active_units", "latent_kl", "mutual_information", "marginal_kl")
 
 
-class LatentStatistics(keras.callbacks.Callback):
+class LatentStatistics(RunCallback):
     """Measures active units, KL per latent and mutual information on fixed, held-out images.
 
     At the end of an epoch it adds to `logs`, so that callbacks placed after it in the list, such as
@@ -26,7 +22,7 @@ class LatentStatistics(keras.callbacks.Callback):
     them, and Keras's history and progress bar show them:
 
     - `active_units`: the number of latents with Var_x(E[z|x]) > `threshold` over the images (Burda
-      et al., "Importance Weighted Autoencoders", 2016, section 5.3). It depends on the images and,
+      et al., "Importance Weighted Autoencoders", 2016, section 5.2). It depends on the images and,
       a little, on how many they are: state that number with it.
     - `latent_kl`: KL(q(z|x) || p(z)) in nats an image, in closed form for q = N(loc, scale^2) and
       p = N(0, 1), the mean over the images and the sum over latents.
@@ -82,100 +78,55 @@ class LatentStatistics(keras.callbacks.Callback):
         tensorboard: bool = False,
         encode=None,
     ):
-        super().__init__()
+        super().__init__(folder, tensorboard, encode=encode)
         self.images = np.asarray(images)
         if self.images.ndim < 2 or len(self.images) < 2:
             raise ValueError(
                 "Invalid value for argument `images`. Expected at least 2 images, [n, *event]. "
                 f"Received: shape {self.images.shape}"
             )
-        if isinstance(every, bool) or int(every) != every or every < 1:
-            raise ValueError(
-                "Invalid value for argument `every`. Expected a positive number of epochs. "
-                f"Received: every={every!r}"
-            )
-        if not threshold >= 0:
-            raise ValueError(
-                "Invalid value for argument `threshold`. Expected a variance of at least 0. "
-                f"Received: threshold={threshold!r}"
-            )
-        if tensorboard:
-            require_tensorboard()
-            if folder is None:
-                raise ValueError("`tensorboard=True` needs a folder to write to. Pass `folder`.")
-        self.folder = None if folder is None else worker_folder(folder)
-        self.every = int(every)
-        self.threshold = float(threshold)
-        self.seed = seed
-        self.tensorboard = tensorboard
-        self._given_encode = encode
+        self.every = arguments.count("every", every)
+        self.threshold = arguments.number("threshold", threshold, least=0.0)
+        self.seed = arguments.seed("seed", seed)
 
-    def on_train_begin(self, logs=None):
-        """Checks the folder, and encodes once to see that the images fit."""
-        if self.folder is not None:
-            check_writable(self.folder)
-        self._guard = Guard(type(self).__name__)
-        self._steps = StepCounter()
-        self._functions = ModelFunctions(self.model, encode=self._given_encode)
+    def begin_run(self):
+        """Forgets the measurements of the run before."""
         self._table = None
-        self._latent_dim = None
-        # Calling a model that is not built would build it, perhaps for other images than those it
-        # is about to be trained on.
-        if self._functions.built:
-            self._prepare()
-        self._summaries = SummaryWriter(self.folder) if self.tensorboard else None
-        self._history = None
+        self._history = []
         self._last = {}
         self._warned_of_collapse = False
 
-    def on_epoch_begin(self, epoch, logs=None):
-        """Takes up the rows of a run that resumes, once whatever restores it has done so."""
-        self._steps.begin_epoch(self.model)
-        if self._history is None:
-            self._history = []
-            if self._table is not None:
-                with self._guard(f"take up {self._table.path}"):
-                    self._table.begin(self._steps.step)
-                    self._history = self._table.rows if self._table.columns else []
-
-    def on_train_batch_end(self, batch, logs=None):
-        """Counts steps."""
-        if self._latent_dim is None:
-            self._prepare()
-        self._steps.end_batch(self.model, batch)
-
-    def on_epoch_end(self, epoch, logs=None):
-        """Measures, and adds what it finds to `logs`."""
-        if (epoch + 1) % self.every == 0 or not self._last:
-            with self._guard("measure the codes"):
-                scalars, by_latent = self._measure()
-                self._last = scalars
-                self._warn_of_collapse(scalars, by_latent)
-                self._write({"step": self._steps.step, "epoch": epoch + 1, **scalars, **by_latent})
-        if logs is not None:
-            logs.update(self._last)
-
-    def on_train_end(self, logs=None):
-        """Closes what is open."""
-        if self._summaries:
-            with self._guard("close the event file"):
-                self._summaries.close()
-
-    def _prepare(self):
+    def prepare(self, functions: ModelFunctions):
         """Encodes once, to see that the images fit and how many latents there are."""
-        self._latent_dim = self._functions.encode(self.images[:2]).loc.shape[-1]
+        self._latent_dim = functions.encode(self.images[:2]).loc.shape[-1]
         if self.folder is not None:
             columns = ("epoch", *_SCALARS, *self._names("kl"), *self._names("variance"))
             self._table = StepTable(self.folder / "latent_statistics.csv", columns)
+
+    def take_up(self, step: int):
+        """Goes on with the rows of the run before."""
+        if self._table is not None:
+            with self.guard(f"take up {self._table.path}"):
+                self._history = self._table.begin(step)
+
+    def after_epoch(self, epoch: int, logs: dict):
+        """Measures, and adds what it measured to `logs`."""
+        if (epoch + 1) % self.every == 0 or not self._last:
+            with self.guard("measure the codes"):
+                scalars, by_latent = self._measure()
+                self._last = scalars
+                self._warn_of_collapse(scalars, by_latent)
+                self._write({"step": self.step, "epoch": epoch + 1, **scalars, **by_latent})
+        logs.update(self._last)
 
     def _names(self, of):
         return [f"{of}_{latent}" for latent in range(self._latent_dim)]
 
     def _measure(self):
         """What enters the logs, and what is known of each latent, as `{name: number}`."""
-        posterior = self._functions.encode(self.images)
+        posterior = self.functions.encode(self.images)
         variance = latent_measures.variance_of_means(posterior.loc)
-        scalars = {"active_units": int(np.sum(variance > self.threshold))}
+        scalars = {"active_units": latent_measures.active_units(variance, self.threshold)}
         by_latent = dict(zip(self._names("variance"), variance.tolist(), strict=True))
         if posterior.scale is not None:
             kl = posterior.kl()
@@ -206,17 +157,17 @@ class LatentStatistics(keras.callbacks.Callback):
         if self.folder is None:
             return
         self._history.append(row)
-        with self._guard(f"write {self._table.path}"):
+        with self.guard(f"write {self._table.path}"):
             self._table.add(row)
-        with self._guard("draw or write the heat map"):
+        with self.guard("draw or write the heat map"):
             picture = self._draw()
             if picture is not None:
                 write_whole(self.folder / "latent_kl.png", drawing.png(picture))
-            if self._summaries:
+            if self.summaries:
                 scalars = {name: row.get(name) for name in _SCALARS}
-                self._summaries.scalars(scalars, row["step"])
+                self.summaries.scalars(scalars, row["step"])
                 if picture is not None:
-                    self._summaries.image("latent_kl", picture, row["epoch"])
+                    self.summaries.image("latent_kl", picture, row["epoch"])
 
     def _draw(self):
         names = self._names("kl")

@@ -6,13 +6,13 @@ import statistics
 import numpy as np
 from PIL import Image
 
-from keras_vae import drawing
+from keras_vae import drawing, latent_walks
+from keras_vae.arguments import count, invalid, number, share
 from keras_vae.callbacks.helpers.animate import animate_files, natural_order
 from keras_vae.callbacks.helpers.frequency import EPOCH
 from keras_vae.callbacks.helpers.model_functions import ModelFunctions
 from keras_vae.callbacks.helpers.picture_callback import (
     PictureCallback,
-    checked_count,
     checked_images,
     checked_latent_dim,
 )
@@ -94,9 +94,9 @@ class LatentTraversal(PictureCallback):
         self.images = None if images is None else checked_images(images)
         self.around = None if around is None else checked_images([around], "around")
         self.latents = checked_latents(latents)
-        self.values = _values(checked_count(num_steps, "num_steps", least=2), limits, quantiles)
-        self.num_rows = None if num_rows is None else checked_count(num_rows, "num_rows")
-        self.latent_dim = None if latent_dim is None else checked_count(latent_dim, "latent_dim")
+        self.values = _values(count("num_steps", num_steps, least=2), limits, quantiles)
+        self.num_rows = None if num_rows is None else count("num_rows", num_rows)
+        self.latent_dim = None if latent_dim is None else count("latent_dim", latent_dim)
         self.gif = gif
 
     def prepare(self, functions: ModelFunctions):
@@ -117,22 +117,17 @@ class LatentTraversal(PictureCallback):
         if self.around is not None:
             centre = functions.encode(self.around).loc[0]
         order, labels = self._rows(functions)
-        codes = np.tile(centre, (len(order), len(self.values), 1))
-        for row, latent in enumerate(order):
-            codes[row, :, latent] = self.values
+        codes = latent_walks.rows(order, self.values, centre)
         pictures = {f"{self.name}/latents": drawing.image_grid(_decode(functions, codes), labels)}
         if self._latent_dim > 1:
-            codes = np.tile(centre, (len(self.values), len(self.values), 1))
-            codes[:, :, self.latents[0]] = self.values[:, None]
-            codes[:, :, self.latents[1]] = self.values[None, :]
+            codes = latent_walks.grid(self.latents, self.values, centre)
             pictures[f"{self.name}/grid"] = drawing.image_grid(_decode(functions, codes))
         return pictures
 
-    def on_train_end(self, logs=None):
+    def end_run(self):
         """Animates the pictures, if that was asked for."""
-        super().on_train_end(logs)
         for last in self.last_pictures.values() if self.gif else ():
-            with self._guard("animate the pictures"):
+            with self.guard("animate the pictures"):
                 kind = last.stem.split("_")[0]
                 # Later pictures are those of a longer run that wrote to this folder before.
                 end = natural_order(last)
@@ -159,22 +154,25 @@ def _values(num_steps, limits, quantiles):
             f"Received: limits={limits}, quantiles={quantiles}"
         )
     if quantiles is None:
-        low, high = (-1.0, 1.0) if limits is None else limits
-        if not -np.inf < low < high < np.inf:
-            raise ValueError(
-                "Invalid value for argument `limits`. Expected two numbers, the smaller first. "
-                f"Received: limits={limits}"
-            )
+        limits = (-1.0, 1.0) if limits is None else limits
+        low, high = _ends("limits", limits, number, "two numbers, the smaller first")
         return np.linspace(low, high, num_steps, dtype=np.float32)
-    low, high = quantiles
-    if not 0 < low < high < 1:
-        raise ValueError(
-            "Invalid value for argument `quantiles`. Expected two probabilities between 0 and 1, "
-            f"the smaller first. Received: quantiles={quantiles}"
-        )
+    expected = "two probabilities between 0 and 1, the smaller first"
+    low, high = _ends("quantiles", quantiles, share, expected)
     prior = statistics.NormalDist()
     values = [prior.inv_cdf(probability) for probability in np.linspace(low, high, num_steps)]
     return np.array(values, np.float32)
+
+
+def _ends(argument, ends, check, expected):
+    """Both ends, checked one by one, the smaller first."""
+    try:
+        low, high = (check(argument, end) for end in ends)
+    except (TypeError, ValueError):
+        low = high = 0.0
+    if not low < high:
+        raise invalid(argument, expected, ends)
+    return low, high
 
 
 def _decode(functions, codes):

@@ -4,22 +4,17 @@ import math
 import os
 from collections.abc import Sequence
 
-import keras
-
 from keras_vae import drawing
 from keras_vae.callbacks.helpers.frequency import LOGARITHMIC, Frequency
-from keras_vae.callbacks.helpers.guard import Guard
-from keras_vae.callbacks.helpers.step_counter import StepCounter
-from keras_vae.callbacks.helpers.step_table import StepTable, as_it_reads, checked_names
+from keras_vae.callbacks.helpers.run_callback import RunCallback
+from keras_vae.callbacks.helpers.step_table import StepTable, as_stored, checked_names
 from keras_vae.callbacks.helpers.step_values import StepValues
-from keras_vae.callbacks.helpers.tensorboard import SummaryWriter, require_tensorboard
-from keras_vae.files import check_writable, write_whole
-from keras_vae.workers import worker_folder
+from keras_vae.files import write_whole
 
 NAMES = ("loss", "reconstruction_loss", "kl_loss")
 
 
-class LossCurves(keras.callbacks.Callback):
+class LossCurves(RunCallback):
     """Draws loss, reconstruction and KL against the training step, and the rate-distortion path.
 
     After every epoch two charts are drawn anew:
@@ -66,67 +61,51 @@ class LossCurves(keras.callbacks.Callback):
         frequency: str | int = LOGARITHMIC,
         tensorboard: bool = False,
     ):
-        super().__init__()
-        self.folder = worker_folder(folder)
+        super().__init__(folder, tensorboard)
         self.names = checked_names(names)
         self.frequency = Frequency(frequency)
-        self.tensorboard = tensorboard
         # The rate and the distortion are kept even where their curves are not drawn.
         kept = tuple(dict.fromkeys((*self.names, *NAMES[1:])))
         columns = ("epoch", *kept, *(f"val_{name}" for name in kept))
         self._table = StepTable(self.folder / "losses.csv", columns)
-        if tensorboard:
-            require_tensorboard()
 
-    def on_train_begin(self, logs=None):
-        """Checks the folder."""
-        check_writable(self.folder)
-        self._guard = Guard(type(self).__name__)
-        self._steps = StepCounter()
+    def begin_run(self):
+        """Begins to read the model's losses."""
         self._values = StepValues(self.model)
-        self._summaries = SummaryWriter(self.folder) if self.tensorboard else None
         self._charts = drawing.Chart(), drawing.Chart((520, 480))
-        self._rows = None
+        self._rows = []
 
-    def on_epoch_begin(self, epoch, logs=None):
-        """Takes up the points of a run that resumes, once whatever restores it has done so."""
-        self._steps.begin_epoch(self.model)
+    def before_epoch(self, epoch: int):
+        """Follows Keras, which resets the model's metrics."""
         self._values.begin_epoch()
-        if self._rows is None:
-            self._rows = []
-            with self._guard(f"take up {self._table.path}"):
-                self._table.begin(self._steps.step)
-                self._rows = self._table.rows if self._table.columns else []
 
-    def on_train_batch_end(self, batch, logs=None):
+    def take_up(self, step: int):
+        """Goes on with the points of the run before."""
+        with self.guard(f"take up {self._table.path}"):
+            self._rows = self._table.begin(step)
+
+    def after_steps(self, before: int, now: int, logs: dict):
         """Keeps the losses of the steps that are due."""
-        before, now = self._steps.end_batch(self.model, batch)
         due = self.frequency.due(before, now)
         if due:
-            with self._guard("read the model's losses"):
+            with self.guard("read the model's losses"):
                 for step, values in self._values.read(due, now, logs):
                     self._keep({**values, "step": step})
 
-    def on_epoch_end(self, epoch, logs=None):
+    def after_epoch(self, epoch: int, logs: dict):
         """Keeps the epoch's losses and draws."""
-        self._keep({**(logs or {}), "step": self._steps.step, "epoch": epoch + 1})
-        with self._guard("draw or write a chart"):
+        self._keep({**logs, "step": self.step, "epoch": epoch + 1})
+        with self.guard("draw or write a chart"):
             for name, picture in self._draw():
                 write_whole(self.folder / f"{name}.png", drawing.png(picture))
-                if self._summaries:
-                    self._summaries.image(name, picture, epoch + 1)
-
-    def on_train_end(self, logs=None):
-        """Closes what is open."""
-        if self._summaries:
-            with self._guard("close the event file"):
-                self._summaries.close()
+                if self.summaries:
+                    self.summaries.image(name, picture, epoch + 1)
 
     def _keep(self, row):
         row = {name: row[name] for name in self._table.names if row.get(name) is not None}
         # So that a run that resumes draws the same.
-        self._rows.append(as_it_reads(row))
-        with self._guard(f"write {self._table.path}"):
+        self._rows.append(as_stored(row))
+        with self.guard(f"write {self._table.path}"):
             self._table.add(row)
 
     def _draw(self):

@@ -6,12 +6,11 @@ import os
 import numpy as np
 from PIL import Image
 
-from keras_vae import drawing
+from keras_vae import arguments, drawing
 from keras_vae.callbacks.helpers.frequency import EPOCH
 from keras_vae.callbacks.helpers.model_functions import ModelFunctions
 from keras_vae.callbacks.helpers.picture_callback import (
     PictureCallback,
-    checked_count,
     checked_latent_dim,
 )
 
@@ -54,9 +53,9 @@ class PriorSamples(PictureCallback):
         decode=None,
     ):
         super().__init__(folder, "prior_samples", frequency, tensorboard, decode=decode)
-        self.num_images = checked_count(num_images, "num_images")
-        self.seed = checked_count(seed, "seed", least=0)
-        self.latent_dim = None if latent_dim is None else checked_count(latent_dim, "latent_dim")
+        self.num_images = arguments.count("num_images", num_images)
+        self.seed = arguments.seed("seed", seed)
+        self.latent_dim = None if latent_dim is None else arguments.count("latent_dim", latent_dim)
         self.codes = None
 
     def prepare(self, functions: ModelFunctions):

@@ -14,8 +14,10 @@ import numpy as np
 import tensorflow as tf
 
 from keras_vae.callbacks.helpers.guard import Guard
+from keras_vae.callbacks.helpers.model_state import optimizer_variables
 from keras_vae.callbacks.helpers.step_counter import steps_taken
 from keras_vae.files import check_writable, write_whole
+from keras_vae.keras_internals import begin_at_epoch, spans_workers
 from keras_vae.workers import worker_folder
 
 try:
@@ -78,7 +80,7 @@ class Resume(keras.callbacks.Callback):
         super().__init__()
         self.folder = worker_folder(folder) / "resume"
         self.settings = json.loads(json.dumps(dict(settings or {})))
-        self._several = _several_workers(tf.distribute.get_strategy())
+        self._several = spans_workers(tf.distribute.get_strategy())
         self._states = self._read()
         self._state = self._agreed()
         self.epoch, self.step = self._state["epoch"], self._state["step"]
@@ -88,7 +90,7 @@ class Resume(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         """Takes the folder, and restores the state that is there."""
-        if _several_workers(self.model.distribute_strategy) != self._several:
+        if spans_workers(self.model.distribute_strategy) != self._several:
             raise ValueError("Construct `Resume` in the scope of the strategy that the model has.")
         check_writable(self.folder)
         self._take_folder()
@@ -105,8 +107,7 @@ class Resume(keras.callbacks.Callback):
             self.model.optimizer.build(self.model.trainable_variables)
         if self.epoch:
             self._restore()
-            # As Keras's own `BackupAndRestore` tells `fit` where to begin.
-            self.model._initial_epoch = self.epoch
+            begin_at_epoch(self.model, self.epoch)
         self._guard = Guard(type(self).__name__)
         self._done, self._stop = None, False
         if threading.current_thread() is threading.main_thread():
@@ -128,7 +129,7 @@ class Resume(keras.callbacks.Callback):
 
     def on_train_end(self, logs=None):
         """Saves the last epoch and leaves the folder."""
-        self.model._initial_epoch = None
+        begin_at_epoch(self.model, None)
         self._save_what_is_done()
         self._release()
 
@@ -178,14 +179,9 @@ class Resume(keras.callbacks.Callback):
 
     def _variables(self):
         """Everything that a step changes, in a fixed order."""
-        variables = {}
-        # An adversary, for example, has an optimizer of its own.
-        parts = vars(self.model).values()
-        optimizers = [part for part in parts if isinstance(part, keras.optimizers.Optimizer)]
-        states = [part.variables for part in (*optimizers, *self.model.metrics)]
-        for variable in [*self.model.variables, *(v for state in states for v in state)]:
-            variables.setdefault(id(variable), variable)
-        return list(variables.values())
+        metrics = (variable for metric in self.model.metrics for variable in metric.variables)
+        variables = (*self.model.variables, *optimizer_variables(self.model), *metrics)
+        return list({id(variable): variable for variable in variables}.values())
 
     def _save(self, epoch):
         buffer = io.BytesIO()
@@ -283,10 +279,6 @@ def _signed(card):
     """A card with its own hash, so that no altered number passes for one that was saved."""
     content = json.dumps(card, sort_keys=True).encode()
     return {**card, "sha256": hashlib.sha256(content).hexdigest()}
-
-
-def _several_workers(strategy):
-    return getattr(strategy.extended, "_in_multi_worker_mode", bool)()
 
 
 def _of_all_workers(numbers):

@@ -9,13 +9,12 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
-from keras_vae.callbacks.helpers.guard import Guard
-from keras_vae.callbacks.helpers.step_counter import StepCounter, steps_taken
-from keras_vae.files import check_writable
-from keras_vae.workers import worker_folder
+from keras_vae.callbacks.helpers.model_state import optimizer_variables
+from keras_vae.callbacks.helpers.run_callback import RunCallback
+from keras_vae.callbacks.helpers.step_counter import steps_taken
 
 
-class StopOnNonFinite(keras.callbacks.Callback):
+class StopOnNonFinite(RunCallback):
     """Stops training at the first loss that is NaN or infinite, and restores the last good weights.
 
     Where `keras.callbacks.TerminateOnNaN` leaves a model of NaN behind, this one puts weights and
@@ -53,20 +52,16 @@ class StopOnNonFinite(keras.callbacks.Callback):
     """
 
     def __init__(self, folder: str | os.PathLike | None = None):
-        super().__init__()
-        self.path = None if folder is None else worker_folder(folder) / "last_good.weights.h5"
+        super().__init__(folder)
+        self.path = None if folder is None else self.folder / "last_good.weights.h5"
         self.stopped_at = None
 
-    def on_train_begin(self, logs=None):
-        """Checks the folder, and keeps the weights that training begins with."""
-        if self.path is not None:
-            check_writable(self.path.parent)
+    def begin_run(self):
+        """Keeps the weights that training begins with."""
         self.stopped_at = None
-        self._guard = Guard(type(self).__name__)
-        self._steps = StepCounter()
         self._good = self._candidate = None
         if self.model.built:
-            with self._guard("keep the weights"):
+            with self.guard("keep the weights"):
                 # So that there is a state of it to go back to.
                 optimizer = getattr(self.model, "optimizer", None)
                 if optimizer is not None and not optimizer.built:
@@ -75,35 +70,30 @@ class StopOnNonFinite(keras.callbacks.Callback):
                     # They are all that there is to go back to, whatever loss they give.
                     self._accept()
 
-    def on_epoch_begin(self, epoch, logs=None):
-        """Takes up the count of steps."""
-        self._steps.begin_epoch(self.model)
-
-    def on_train_batch_end(self, batch, logs=None):
-        """Stops if a loss is not finite; otherwise the weights before this batch were good."""
-        before, now = self._steps.end_batch(self.model, batch)
+    def after_steps(self, before: int, now: int, logs: dict):
+        """Stops if a loss is not finite; otherwise the weights before these steps were good."""
         if self.stopped_at is not None:
             return
-        with self._guard("check the losses"):
+        with self.guard("check the losses"):
             failed = _non_finite(logs)
             if failed:
                 self._stop(failed, before, now)
             elif self._candidate is not None:
                 self._accept()
 
-    def on_epoch_end(self, epoch, logs=None):
+    def after_epoch(self, epoch: int, logs: dict):
         """Proposes the weights, which the next step's loss will show to be good or not."""
         if self.stopped_at is not None:
             return
-        with self._guard("check the weights"):
+        with self.guard("check the weights"):
             failed = _non_finite(logs) or self._propose()
             if failed:
-                self._stop(failed, self._steps.step - 1, self._steps.step)
+                self._stop(failed, self.step - 1, self.step)
 
-    def on_train_end(self, logs=None):
+    def end_run(self):
         """Takes the last weights for good if they are finite: no step follows that would tell."""
         if self.stopped_at is None and self._candidate is not None:
-            with self._guard("keep the weights"):
+            with self.guard("keep the weights"):
                 self._accept()
 
     def _propose(self):
@@ -114,7 +104,7 @@ class StopOnNonFinite(keras.callbacks.Callback):
                 return {variable.path: float(value[~np.isfinite(value)].flat[0])}
         self._candidate = state
         if self.path is not None:
-            with self._guard(f"write {self.path}"):
+            with self.guard(f"write {self.path}"):
                 self.path.parent.mkdir(parents=True, exist_ok=True)
                 self.model.save_weights(self._candidate_path)
                 self._candidate = state._replace(is_written=True)
@@ -125,7 +115,7 @@ class StopOnNonFinite(keras.callbacks.Callback):
         candidate, self._candidate = self._candidate, None
         self._good = candidate._replace(is_written=False)
         if candidate.is_written:
-            with self._guard(f"write {self.path}"):
+            with self.guard(f"write {self.path}"):
                 os.replace(self._candidate_path, self.path)
                 self._good = candidate
 
@@ -146,9 +136,9 @@ class StopOnNonFinite(keras.callbacks.Callback):
                 self._candidate_path.unlink(missing_ok=True)
         self._candidate = None
         if self._good is not None:
-            with self._guard("restore the last good weights"):
+            with self.guard("restore the last good weights"):
                 self._good.restore()
-        warnings.warn(self._message(failed, step, before, now), stacklevel=4)
+        warnings.warn(self._message(failed, step, before, now), stacklevel=5)
 
     def _first_failure(self, failed, before, now):
         """The first failing step of an execution and its numbers; the step is `None` if unknown."""
@@ -156,7 +146,7 @@ class StopOnNonFinite(keras.callbacks.Callback):
         # A step that the optimizer skipped, because its gradients overflowed, has no number yet.
         now = max(now, before + 1)
         for step in range(before + 1, now + 1) if callable(step_logs) else ():
-            own = _non_finite(step_logs(step))
+            own = _non_finite(step_logs(step) or {})
             if own:
                 return step, own
         return (now if now == before + 1 else None), failed
@@ -202,9 +192,7 @@ class _State(NamedTuple):
 
     @classmethod
     def of(cls, model):
-        # An adversary has an optimizer of its own.
-        optimizers = [v for v in vars(model).values() if isinstance(v, keras.optimizers.Optimizer)]
-        variables = [*model.weights, *(v for optimizer in optimizers for v in optimizer.variables)]
+        variables = [*model.weights, *optimizer_variables(model)]
         values = [keras.ops.convert_to_numpy(variable) for variable in variables]
         return cls(steps_taken(model), variables, values)
 
@@ -213,11 +201,11 @@ class _State(NamedTuple):
             variable.assign(value)
 
 
-def _non_finite(logs: Mapping | None) -> dict:
+def _non_finite(logs: Mapping) -> dict:
     """What is NaN or infinite among the numbers of training, if a loss is."""
     failed = {
         name: float(value)
-        for name, value in (logs or {}).items()
+        for name, value in logs.items()
         if not name.startswith("val_") and not math.isfinite(value)
     }
     return failed if _loss_failed(failed) else {}

@@ -1,17 +1,15 @@
 """Changes one number of a model as training goes on."""
 
 import math
-import operator
 from collections.abc import Callable
 
-import keras
-
-from keras_vae.callbacks.helpers.step_counter import StepCounter
+from keras_vae.arguments import count, invalid, number
+from keras_vae.callbacks.helpers.run_callback import RunCallback
 
 _SIGMOID_STEEPNESS = 12.0
 
 
-class ValueSchedule(keras.callbacks.Callback):
+class ValueSchedule(RunCallback):
     """Sets a variable of the model, before every batch, to a function of the training step.
 
     With t steps taken since the optimizer was made, T those of the warm-up and s = min(t / T, 1),
@@ -65,24 +63,16 @@ class ValueSchedule(keras.callbacks.Callback):
     ):
         super().__init__()
         _check_warmup(schedule, warmup_steps, warmup_epochs)
-        if not (math.isfinite(start) and math.isfinite(end)):
-            raise ValueError(
-                "Invalid value for arguments `start` and `end`. Expected finite numbers. "
-                f"Received: start={start}, end={end}"
-            )
-        if operator.index(num_cycles) < 1 or not 0 < rise <= 1:
-            raise ValueError(
-                "Invalid value for arguments `num_cycles` and `rise`. Expected a positive integer "
-                f"and a number in (0, 1]. Received: num_cycles={num_cycles}, rise={rise}"
-            )
         self.attribute = attribute
         self.schedule = schedule
-        self.start = float(start)
-        self.end = float(end)
+        self.start = number("start", start)
+        self.end = number("end", end)
         self.warmup_steps = warmup_steps
         self.warmup_epochs = warmup_epochs
-        self.num_cycles = num_cycles
-        self.rise = float(rise)
+        self.num_cycles = count("num_cycles", num_cycles)
+        self.rise = number("rise", rise)
+        if not 0 < self.rise <= 1:
+            raise invalid("rise", "a number in (0, 1]", rise)
 
     def value(self, step: int) -> float:
         """The value after so many steps.
@@ -111,7 +101,7 @@ class ValueSchedule(keras.callbacks.Callback):
             )
         return value
 
-    def on_train_begin(self, logs=None):
+    def begin_run(self):
         """Checks that the model's attribute can be set and how long the warm-up is."""
         self._check_attribute()
         if self.warmup_epochs is not None:
@@ -122,28 +112,19 @@ class ValueSchedule(keras.callbacks.Callback):
                     "steps an epoch has. Pass `warmup_steps`, or `steps_per_epoch` to `fit`."
                 )
             self.warmup_steps = max(1, round(self.warmup_epochs * steps))
-        self._steps = StepCounter()
         self._current = None
-
-    def on_epoch_begin(self, epoch, logs=None):
-        """Takes up the count of steps."""
-        self._steps.begin_epoch(self.model)
 
     def on_train_batch_begin(self, batch, logs=None):
         """Sets the value of the next step."""
-        value = self.value(self._steps.step)
+        value = self.value(self.step)
         # After the warm-up there is nothing to do.
         if value != self._current:
             self._set(value)
             self._current = value
 
-    def on_train_batch_end(self, batch, logs=None):
-        """Counts steps."""
-        self._steps.end_batch(self.model, batch)
-
-    def on_epoch_end(self, epoch, logs=None):
+    def after_epoch(self, epoch: int, logs: dict):
         """Adds the value to the logs of a model that does not."""
-        if logs is not None and self._current is not None:
+        if self._current is not None:
             logs.setdefault(self.attribute, self._current)
 
     def _set(self, value):
@@ -199,21 +180,22 @@ _SHAPES = {
 
 
 def _check_warmup(schedule, warmup_steps, warmup_epochs):
-    given = [warmup for warmup in (warmup_steps, warmup_epochs) if warmup is not None]
-    received = f"Received: warmup_steps={warmup_steps}, warmup_epochs={warmup_epochs}"
+    lengths = {"warmup_steps": warmup_steps, "warmup_epochs": warmup_epochs}
+    given = {name: length for name, length in lengths.items() if length is not None}
+    received = f"Received: warmup_steps={warmup_steps!r}, warmup_epochs={warmup_epochs!r}"
     if callable(schedule):
         if given:
             raise ValueError(
                 f"A schedule that is a function has no warm-up besides its own. {received}"
             )
         return
-    if schedule not in _SHAPES:
+    if not isinstance(schedule, str) or schedule not in _SHAPES:
+        raise invalid("schedule", f"one of {list(_SHAPES)} or a function of the step", schedule)
+    if len(given) != 1:
         raise ValueError(
-            f"Invalid value for argument `schedule`. Expected one of {list(_SHAPES)} or a function "
-            f"of the step. Received: schedule={schedule!r}"
+            "Pass how long the warm-up is, either as `warmup_steps` or as `warmup_epochs`. "
+            f"{received}"
         )
-    if len(given) != 1 or not (math.isfinite(given[0]) and given[0] > 0):
-        raise ValueError(
-            "Pass how long the warm-up is, either as `warmup_steps` or as `warmup_epochs`, greater "
-            f"than 0. {received}"
-        )
+    for name, length in given.items():
+        if number(name, length) <= 0:
+            raise invalid(name, "a number greater than 0", length)

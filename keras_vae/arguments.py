@@ -105,6 +105,25 @@ def positive(argument: str, value) -> float:
     return float(value)
 
 
+def unused(owner: str, given: Mapping, *names: str):
+    """Refuses arguments that would do nothing.
+
+    Args:
+        owner: Of what class.
+        given: Its keyword arguments.
+        names: Those that it makes no use of; 0 and `None` may be given.
+
+    Raises:
+        ValueError: If one of them is given.
+    """
+    for name in names:
+        if given.get(name):
+            raise ValueError(
+                f"`{name}` has no effect on the loss of {owner}. Leave it out. "
+                f"Received: {name}={given[name]!r}"
+            )
+
+
 def invalid(argument: str, expected: str, value) -> ValueError:
     """The error that says what an argument should have been; for the caller to raise."""
     return ValueError(

@@ -1,7 +1,8 @@
 """What a trained VAE is worth on held-out images, in nats an image.
 
 Works on every member of the family and every likelihood: it asks the model for q(z|x), p(x|z) and
-the prior, and for nothing else. Results are plain dicts of floats; a `_standard_error` is that of
+the prior, and for nothing else. A conditional model is scored given the labels that come with the
+images, `(images, labels)`. Results are plain dicts of floats; a `_standard_error` is that of
 the mean over the images, the standard deviation over them divided by the root of their number.
 """
 
@@ -40,10 +41,11 @@ def evaluate_elbo(model, dataset, seed: int = 0, progress: bool = True) -> dict[
     """
 
     @tf.function(reduce_retracing=True)
-    def terms(images, noise_seed):
-        posterior = model.encode(images)
+    def terms(noise_seed, images, *condition):
+        posterior = model.encode(images, *condition)
         z = posterior.sample(seed=noise_seed)
-        return -model.decode(z).log_prob(images), model.kl_divergence(posterior, z)
+        distortion = -model.decode(z, *condition).log_prob(images)
+        return distortion, model.kl_divergence(posterior, z)
 
     distortion, rate = _over_batches(terms, model, dataset, seed, progress)
     return {
@@ -86,21 +88,23 @@ def log_likelihood(
 
     # Without XLA, whose logarithms and exponentials on a CPU are a quarter as fast.
     @tf.function(reduce_retracing=True)
-    def log_sum_of_weights(images, noise_seed, count):
-        posterior = model.encode(images)
+    def log_sum_of_weights(count, noise_seed, images, *condition):
+        posterior = model.encode(images, *condition)
         z = posterior.sample(count, seed=noise_seed)
         codes = tf.reshape(z, [-1, model.latent_dim])
         repeats = [count, *[1] * len(model.event_shape)]
-        log_prob = model.decode(codes).log_prob(tf.tile(images, repeats))
+        given = [tf.tile(model.conditions(c, tf.shape(images)[0]), [count, 1]) for c in condition]
+        log_prob = model.decode(codes, *given).log_prob(tf.tile(images, repeats))
         log_weights = tf.reshape(log_prob, [count, -1]) + prior.log_prob(z) - posterior.log_prob(z)
         return tf.reduce_logsumexp(log_weights, axis=0)
 
-    def estimate(images, noise_seed):
+    def estimate(noise_seed, images, *condition):
         chunk = max(1, min(num_samples, _ROWS // len(images)))
         total = None
         for start in range(0, num_samples, chunk):
             chunk_seed = tf.random.fold_in(noise_seed, start)
-            part = log_sum_of_weights(images, chunk_seed, min(chunk, num_samples - start))
+            count = min(chunk, num_samples - start)
+            part = log_sum_of_weights(count, chunk_seed, images, *condition)
             total = part if total is None else tf.reduce_logsumexp([total, part], axis=0)
         return (total - math.log(num_samples),)
 
@@ -140,9 +144,9 @@ def latent_statistics(
     threshold = arguments.number("threshold", threshold, least=0)
 
     @tf.function(reduce_retracing=True)
-    def statistics(images, noise_seed):
+    def statistics(noise_seed, *inputs):
         del noise_seed  # Nothing here is random.
-        posterior = model.encode(images)
+        posterior = model.encode(*inputs)
         if is_factorized(posterior) and is_factorized(model.prior_distribution()):
             return posterior.mean(), model.kl_per_dimension(posterior)
         return (posterior.mean(),)
@@ -170,9 +174,10 @@ def reconstruction_error(model, dataset, progress: bool = True) -> dict[str, flo
     """
 
     @tf.function(reduce_retracing=True)
-    def error(images, noise_seed):
+    def error(noise_seed, images, *condition):
         del noise_seed  # Nothing here is random.
-        squared = tf.math.squared_difference(images, model(images, training=False))
+        reconstructions = model(images, *condition, training=False)
+        squared = tf.math.squared_difference(images, reconstructions)
         return (tf.reduce_mean(tf.reshape(squared, [len(images), -1]), axis=-1),)
 
     (values,) = _over_batches(error, model, dataset, 0, progress)
@@ -218,7 +223,7 @@ def linear_probe(model, train, test, epochs: int = 20, seed: int = 0) -> dict[st
 
 
 def _over_batches(function, model, dataset, seed, progress, batch_size=1000):
-    """Applies a function of images and a seed to all batches, and joins what it returns."""
+    """Applies a function of a seed, images and perhaps conditions to all batches, and joins it."""
     arguments.seed("seed", seed)
     check, batches = _checked(model, dataset, batch_size)
     count = int(batches.cardinality())
@@ -226,9 +231,9 @@ def _over_batches(function, model, dataset, seed, progress, batch_size=1000):
     results = []
     with check.errors_made_clear():
         for index, batch in enumerate(batches):
-            images = tf.cast(data_checks.images_of(batch), tf.float32)
             noise_seed = tf.constant([seed, index], tf.int32)
-            results.append([np.asarray(value) for value in function(images, noise_seed)])
+            values = function(noise_seed, *_inputs(model, check, batch))
+            results.append([np.asarray(value) for value in values])
             if bar:
                 bar.update(index + 1)
     if not results:
@@ -256,9 +261,18 @@ def _checked(model, dataset, batch_size):
                 "by `np.concatenate`."
             )
         check.wrap(images)
-        images = np.asarray(images, np.float32)
-        dataset = tf.data.Dataset.from_tensor_slices(images).batch(batch_size)
+        arrays = np.asarray(images, np.float32)
+        if isinstance(dataset, tuple):
+            arrays = (arrays, *dataset[1:])
+        dataset = tf.data.Dataset.from_tensor_slices(arrays).batch(batch_size)
     return check, check.wrap(dataset)
+
+
+def _inputs(model, check, batch):
+    """The images of a batch, and for a conditional model their conditions."""
+    check.check_labels(data_checks.labels_of(batch))
+    images, *condition = model.inputs_of(batch)
+    return tf.cast(images, tf.float32), *condition
 
 
 def _check_built(model):
@@ -280,7 +294,10 @@ def _codes_and_labels(model, dataset):
         )
     check, batches = _checked(model, dataset, None)
     with check.errors_made_clear():
-        pairs = [(model.embed(batch[0]).numpy(), batch[1].numpy()) for batch in batches]
+        pairs = [
+            (model.encode(*_inputs(model, check, batch)).mean().numpy(), batch[1].numpy())
+            for batch in batches
+        ]
     if not pairs:
         raise ValueError("There are no images to evaluate. Received: an empty data set")
     codes, labels = (np.concatenate(parts) for parts in zip(*pairs, strict=True))

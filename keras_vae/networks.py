@@ -162,6 +162,7 @@ def conv_encoder(
         ValueError: If height or width do not halve evenly once for each of the filters.
     """
     inputs, input_shape = _image_input(input_shape)
+    _require_channels_last()
     filters, kernel_size = (
         arguments.counts("filters", filters),
         arguments.count("kernel_size", kernel_size),
@@ -213,6 +214,7 @@ def conv_decoder(
         ValueError: If height or width do not halve evenly once for each of the filters.
     """
     output_shape = _shape(output_shape, "output_shape")
+    _require_channels_last()
     filters, kernel_size = (
         arguments.counts("filters", filters),
         arguments.count("kernel_size", kernel_size),
@@ -293,3 +295,12 @@ def _activation(identifier):
             "Invalid value for argument `activation`. Expected the name of a Keras activation, "
             f"such as 'relu' or 'silu', or a function. Received: activation={identifier!r}"
         ) from None
+
+
+def _require_channels_last():
+    if keras.config.image_data_format() != "channels_last":
+        raise ValueError(
+            "Convolutional networks here take images [height, width, channels]. Received: Keras's "
+            "`image_data_format` 'channels_first'. Call "
+            "`keras.config.set_image_data_format('channels_last')` first, and transpose the images."
+        )

@@ -20,9 +20,8 @@ from keras_vae.distributions import (
 from keras_vae.inference import Inference
 from keras_vae.network_checks import check_decoder, check_encoder
 from keras_vae.presets import HasPresets
+from keras_vae.training import LoggedMean, Pass, Term, TermTrainer
 from keras_vae.training.data_checks import DataCheck, as_float_images
-from keras_vae.training.term_trainer import TermTrainer
-from keras_vae.training.terms import LoggedMean, Pass, Term
 
 REDUCTIONS = ("sum", "mean")
 
@@ -58,7 +57,8 @@ class VAE(Inference, HasPresets, TermTrainer):
         posterior: `"diagonal_normal"`, `"full_covariance_normal"`, `"coupling_flow"`, or a
             `keras_vae.distributions.Posterior`. Defaults to `"diagonal_normal"`.
         beta: Float, at least 0. Weight of the KL; 0 trains a plain autoencoder with noisy codes.
-            It becomes a non-trainable weight: assign to `vae.beta` at any time. Defaults to `1.0`.
+            It becomes a non-trainable weight: assign to `vae.beta` at any time. Defaults to `None`:
+            1 with `reduction="sum"`; with `"mean"`, where 1 is far too much, there is no default.
         reduction: `"sum"` sums over pixels and over latent dimensions; `"mean"` takes the mean
             over each instead. With N pixels and M latents, beta in the mean form is Higgins'
             beta_norm = beta * M / N of the sum form: 0.01 with M=10 and N=784 is 0.784 there.
@@ -103,7 +103,7 @@ class VAE(Inference, HasPresets, TermTrainer):
         decoder: keras.Model,
         likelihood="bernoulli",
         prior="standard_normal",
-        beta: float = 1.0,
+        beta: float | None = None,
         reduction: str = "sum",
         seed: int | None = None,
         posterior="diagonal_normal",
@@ -115,13 +115,21 @@ class VAE(Inference, HasPresets, TermTrainer):
         for argument, network in (("encoder", encoder), ("decoder", decoder)):
             if not isinstance(network, keras.layers.Layer):
                 raise arguments.invalid(argument, "a Keras model", network)
+        arguments.one_of("reduction", reduction, REDUCTIONS)
+        if beta is None and reduction == "mean":
+            raise ValueError(
+                "`reduction='mean'` needs an explicit `beta`: with N pixels and M latents, beta "
+                "there is beta * N / M of the sum form, so that 1 is 78 for 28x28 pixels and 10 "
+                "latents, at which a code collapses. Pass, for example, `beta=0.01`."
+            )
+        beta = 1.0 if beta is None else beta
         super().__init__({"beta": beta, **(coefficients or {})}, seed, **kwargs)
         self.encoder = encoder
         self.decoder = decoder
         self.likelihood = get_likelihood(likelihood)
         self.prior = get_prior(prior)
         self.posterior = get_posterior(posterior)
-        self.reduction = arguments.one_of("reduction", reduction, REDUCTIONS)
+        self.reduction = reduction
         self.free_bits = arguments.number("free_bits", free_bits, least=0)
         self.kl_balance = None if kl_balance is None else arguments.share("kl_balance", kl_balance)
         self.latent_dim = None
@@ -155,6 +163,11 @@ class VAE(Inference, HasPresets, TermTrainer):
                 f"of shape {expected}. Build the decoder with `latent_dim={code_dim}`."
             )
         parameters = self.decoder(keras.KerasTensor((None, code_dim)))
+        if isinstance(parameters, list | tuple):
+            raise ValueError(
+                "`decoder` must return the likelihood's parameters, one array or a dict of them. "
+                f"Received: a {type(parameters).__name__} of {len(parameters)} outputs"
+            )
         for shape in {tuple(p.shape) for p in keras.tree.flatten(parameters)}:
             if shape[1:] != event_shape:
                 raise ValueError(
@@ -360,7 +373,7 @@ class VAE(Inference, HasPresets, TermTrainer):
 
         Returns:
             The reconstruction `[batch, *event]`, or with `return_pass` a
-            `keras_vae.training.terms.Pass`.
+            `keras_vae.training.Pass`.
         """
         if not (training or return_pass):
             return self.decode(self.encode(x, condition).mean(), condition).mean()

@@ -3,7 +3,12 @@ import math
 import numpy as np
 import pytest
 
-from keras_vae.latent_measures import mutual_information, variance_of_means
+from keras_vae.latent_measures import (
+    active_units,
+    gaussian_kl,
+    mutual_information,
+    variance_of_means,
+)
 
 N = 600
 
@@ -88,3 +93,16 @@ def test_tiny_scales_do_not_cancel(random):
 def test_variance_of_means_is_over_the_images():
     loc = np.array([[0.0, 1.0], [2.0, 1.0]])
     np.testing.assert_array_equal(variance_of_means(loc), [1.0, 0.0])
+
+
+def test_active_is_what_is_above_the_threshold():
+    variance = [0.0, 0.01, 0.011, 1.0]
+    assert active_units(variance) == 2
+    assert active_units(variance, threshold=0.0) == 3
+
+
+def test_the_kl_of_a_gaussian_is_by_latent_and_in_the_mean_over_images():
+    loc, scale = np.array([[0.0, 3.0], [0.0, 1.0]]), np.array([[1.0, 1.0], [1.0, 2.0]])
+    kl = gaussian_kl(loc, scale)
+    assert kl == pytest.approx([0, (4.5 + 2 - math.log(2)) / 2])
+    assert gaussian_kl(loc, scale * 0)[0] == math.inf

@@ -138,3 +138,15 @@ def test_outputs_are_float32_under_a_half_precision_policy():
 def test_bad_arguments_are_refused(build, message):
     with pytest.raises(ValueError, match=message):
         build()
+
+
+@pytest.mark.parametrize("make", [networks.conv_encoder, networks.conv_decoder])
+def test_channels_first_is_refused_in_one_sentence(make):
+    keras.config.set_image_data_format("channels_first")
+    try:
+        with pytest.raises(
+            ValueError, match=r"\[height, width, channels\].*channels_first.*set_im"
+        ):
+            make((8, 8, 1), 2)
+    finally:
+        keras.config.set_image_data_format("channels_last")

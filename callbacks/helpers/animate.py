@@ -8,6 +8,7 @@ from pathlib import Path
 from PIL import Image
 
 from keras_vae import drawing
+from keras_vae.arguments import number
 from keras_vae.files import write_whole
 
 
@@ -56,11 +57,7 @@ def animate(
 def animate_files(paths: Sequence[Path], output: str | os.PathLike, duration: float = 0.3) -> Path:
     """Turns picture files into a GIF, in their order; otherwise as `animate`."""
     # Viewers take anything faster for a mistake, and slow it down.
-    if not duration >= 0.02:
-        raise ValueError(
-            "Invalid value for argument `duration`. Expected seconds, at least 0.02. "
-            f"Received: duration={duration}"
-        )
+    duration = number("duration", duration, least=0.02)
     pictures = []
     for path in paths:
         with Image.open(path) as picture:

@@ -1,7 +1,8 @@
 """When a callback acts: at chosen training steps, or every epoch."""
 
 import math
-import operator
+
+from keras_vae.arguments import count, invalid
 
 POWER_OF_TWO = "power_of_two"
 LOGARITHMIC = "logarithmic"
@@ -24,7 +25,12 @@ class Frequency:
 
     def __init__(self, value: str | int):
         if not (isinstance(value, str) and value in (POWER_OF_TWO, LOGARITHMIC, EPOCH)):
-            value = _positive_int(value)
+            try:
+                value = count("frequency", value)
+            except ValueError:
+                names = f"{POWER_OF_TWO!r}, {LOGARITHMIC!r}, {EPOCH!r}"
+                expected = f"{names} or a positive number of steps"
+                raise invalid("frequency", expected, value) from None
         self.value = value
 
     @property
@@ -41,7 +47,7 @@ class Frequency:
         if self.value == LOGARITHMIC:
             return _logarithmic(before, now)
         first = before // self.value + 1
-        return [count * self.value for count in range(first, now // self.value + 1)]
+        return [multiple * self.value for multiple in range(first, now // self.value + 1)]
 
 
 def _logarithmic(before, now):
@@ -50,17 +56,3 @@ def _logarithmic(before, now):
     last = math.ceil(_STEPS_PER_DECADE * math.log10(now + 1))
     steps = {round(10 ** (k / _STEPS_PER_DECADE)) for k in range(first, last + 1)}
     return sorted(step for step in steps if before < step <= now)
-
-
-def _positive_int(value):
-    try:
-        # Takes NumPy's integers too, and no floats.
-        count = 0 if isinstance(value, bool) else operator.index(value)
-    except TypeError:
-        count = 0
-    if count < 1:
-        raise ValueError(
-            f"Invalid value for argument `frequency`. Expected {POWER_OF_TWO!r}, {LOGARITHMIC!r}, "
-            f"{EPOCH!r} or a positive number of steps. Received: frequency={value!r}"
-        )
-    return count

@@ -12,6 +12,9 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
+from keras_vae import latent_measures
+from keras_vae.keras_internals import global_seed_generator
+
 _BATCH_SIZE = 512
 
 
@@ -28,9 +31,7 @@ class Posterior(NamedTuple):
         """
         if self.scale is None:
             return None
-        loc, scale = self.loc.astype(np.float64), self.scale.astype(np.float64)
-        with np.errstate(divide="ignore"):
-            return np.mean(0.5 * (loc**2 + scale**2 - 1) - np.log(scale), axis=0)
+        return latent_measures.gaussian_kl(self.loc, self.scale)
 
 
 class ModelFunctions:
@@ -55,9 +56,9 @@ class ModelFunctions:
     ):
         self._model = model
         self._given = {"reconstruct": reconstruct, "encode": encode, "decode": decode}
-        self._reconstruct = _found(model, reconstruct, "reconstruct")
-        self._encode = _found(model, encode, "encode", "encoder")
-        self._decode = _found(model, decode, "decode", "decoder")
+        self._reconstruct = _first_callable(model, reconstruct, "reconstruct")
+        self._encode = _first_callable(model, encode, "encode", "encoder")
+        self._decode = _first_callable(model, decode, "decode", "decoder")
         self._warned = False
 
     @property
@@ -76,7 +77,7 @@ class ModelFunctions:
         elif self._encode is not None and self._decode is not None:
             result = self.decode(self.encode(images).loc)
         else:
-            result = self._run("reconstruct", _called(self._model), images, _array)
+            result = self._run("reconstruct", _outside_training(self._model), images, _array)
         if _without_grey_channel(result.shape) != _without_grey_channel(images.shape):
             raise ValueError(
                 "The model's reconstructions do not have the shape of the images. Expected: "
@@ -146,20 +147,19 @@ class ModelFunctions:
 
     def _run(self, name, function, inputs, convert):
         """What the function makes of the inputs, batch by batch, without a trace in the model."""
-        results = []
-        try:
-            with undisturbed(self._model, *self._given.values()):
-                for start in range(0, len(inputs), _BATCH_SIZE):
-                    results.append(convert(function(inputs[start : start + _BATCH_SIZE])))
-        except UnexpectedOutputError as error:
-            raise ValueError(f"Cannot use what `{name}` returns. {error}") from error
-        except Exception as error:
-            kind = "Codes" if name == "decode" else "Images"
-            raise ValueError(
-                f"{kind} of shape {inputs.shape[1:]} do not fit the model. Pass {kind.lower()} of "
-                f"the shape that it is trained on, or `{name}=`, a function that takes these. The "
-                f"model says: {type(error).__name__}: {error}"
-            ) from error
+        starts = range(0, len(inputs), _BATCH_SIZE)
+        with undisturbed(self._model, *self._given.values()):
+            try:
+                results = [convert(function(inputs[at : at + _BATCH_SIZE])) for at in starts]
+            except UnexpectedOutputError as error:
+                raise ValueError(f"Cannot use what `{name}` returns. {error}") from error
+            except Exception as error:
+                kind = "Codes" if name == "decode" else "Images"
+                raise ValueError(
+                    f"{kind} of shape {inputs.shape[1:]} do not fit the model. Pass {kind.lower()} "
+                    f"of the shape that it is trained on, or `{name}=`, a function that takes "
+                    f"these. The model says: {type(error).__name__}: {error}"
+                ) from error
         if isinstance(results[0], Posterior):
             loc, scale = zip(*results, strict=True)
             return Posterior(
@@ -200,8 +200,9 @@ def undisturbed(*models):
         model = getattr(model, "__self__", model)
         for names in ("non_trainable_variables", "metrics_variables"):
             variables |= {id(variable): variable for variable in getattr(model, names, ())}
-    with _global_seed_generator() as generator:
-        variables |= {id(variable): variable for variable in generator}
+    with global_seed_generator() as generator:
+        if generator is not None:
+            variables[id(generator.state)] = generator.state
         before = [(variable, variable.numpy()) for variable in variables.values()]
         try:
             yield
@@ -211,38 +212,14 @@ def undisturbed(*models):
                     variable.assign(value)
 
 
-@contextlib.contextmanager
-def _global_seed_generator():
-    """The state, as a list, of the generator that Keras draws from where no seed is given.
-
-    If Keras has not made it yet, it is lent one, and makes its own afterwards. There is no public
-    way to either.
-    """
-    try:
-        from keras.src.backend.common import global_state
-    except ImportError:
-        yield []
-        return
-    name = "global_seed_generator"
-    generator = global_state.get_global_attribute(name)
-    if generator is not None:
-        yield [generator.state]
-        return
-    global_state.set_global_attribute(name, keras.random.SeedGenerator(0, name="pictures"))
-    try:
-        yield []
-    finally:
-        global_state.set_global_attribute(name, None)
-
-
-def _found(model, given, *names):
+def _first_callable(model, given, *names):
     for candidate in (given, *(getattr(model, name, None) for name in names)):
         if callable(candidate):
-            return _called(candidate)
+            return _outside_training(candidate)
     return None
 
 
-def _called(function):
+def _outside_training(function):
     """The function, or the layer outside training."""
     if isinstance(function, keras.layers.Layer):
         return lambda inputs: function(inputs, training=False)

@@ -1,30 +1,26 @@
-"""What the callbacks that draw pictures share: when to draw, where to write, how to fail."""
+"""What the callbacks that draw pictures share: when to draw, where to write."""
 
 import abc
 import os
 from pathlib import Path
 
-import keras
 import numpy as np
 from PIL import Image
 
 from keras_vae import drawing
 from keras_vae.callbacks.helpers.frequency import EPOCH, Frequency
-from keras_vae.callbacks.helpers.guard import Guard
 from keras_vae.callbacks.helpers.model_functions import ModelFunctions
-from keras_vae.callbacks.helpers.step_counter import StepCounter
-from keras_vae.callbacks.helpers.tensorboard import SummaryWriter, require_tensorboard
-from keras_vae.files import check_writable, write_whole
-from keras_vae.workers import worker_folder
+from keras_vae.callbacks.helpers.run_callback import RunCallback
+from keras_vae.files import write_whole
 
 
-class PictureCallback(keras.callbacks.Callback, abc.ABC):
+class PictureCallback(RunCallback, abc.ABC):
     """Base class of callbacks that draw a picture of the model now and then.
 
     A subclass gives `prepare`, which looks at the model and raises where the picture could never be
     drawn, and `draw`. A picture of epoch 3 is written to `FOLDER/NAME/epoch_0003.png`, one of step
     64 to `FOLDER/NAME/step_00000064.png`: a resumed run writes the same file again. Nothing is
-    written before the first picture.
+    written before the first picture. By epochs `step` is not counted.
 
     Args:
         folder: Folder of the run.
@@ -50,31 +46,15 @@ class PictureCallback(keras.callbacks.Callback, abc.ABC):
         tensorboard: bool = False,
         **functions,
     ):
-        super().__init__()
-        self.folder = worker_folder(folder)
+        super().__init__(folder, tensorboard, **functions)
         self.name = name
         self.frequency = Frequency(frequency)
-        self.tensorboard = tensorboard
-        for argument, function in functions.items():
-            if function is not None and not callable(function):
-                raise ValueError(
-                    f"Invalid value for argument `{argument}`. Expected a function or `None`. "
-                    f"Received: {argument}={function!r}"
-                )
         self.last_pictures: dict[str, Path] = {}
-        self._given_functions = functions
-        if tensorboard:
-            require_tensorboard()
 
-    def prepare(self, functions: ModelFunctions):
-        """Checks that the model can be drawn, once for every call of `fit`.
-
-        Args:
-            functions: The model's functions.
-
-        Raises:
-            ValueError: If it cannot.
-        """
+    @property
+    def written_folder(self) -> Path:
+        """The folder of these pictures."""
+        return self.folder / self.name
 
     @abc.abstractmethod
     def draw(self, functions: ModelFunctions) -> dict[str, Image.Image]:
@@ -87,54 +67,34 @@ class PictureCallback(keras.callbacks.Callback, abc.ABC):
             Pictures by their folder below the run's: `{name: picture}`.
         """
 
-    def on_train_begin(self, logs=None):
-        """Checks folder and model."""
-        check_writable(self.folder / self.name)
-        self._guard = Guard(type(self).__name__)
+    def begin_run(self):
+        """Forgets the pictures of the run before."""
         self.last_pictures = {}
-        self._steps = StepCounter()
-        self._summaries = SummaryWriter(self.folder) if self.tensorboard else None
-        self._functions = ModelFunctions(self.model, **self._given_functions)
-        # Calling a model that is not built would build it, perhaps for images of another shape
-        # than those it is about to be trained on.
-        self._prepared = self._functions.built
-        if self._prepared:
-            self.prepare(self._functions)
-
-    def on_epoch_begin(self, epoch, logs=None):
-        """Takes up the count of steps."""
-        self._steps.begin_epoch(self.model)
 
     def on_train_batch_end(self, batch, logs=None):
         """Draws, if steps are what counts and one is due."""
-        if not self._prepared:
-            self._prepared = True
-            self.prepare(self._functions)
-        if self.frequency.by_epoch:
-            return
-        before, now = self._steps.end_batch(self.model, batch)
+        # Counting may read a variable, and between epochs nobody asks for the step.
+        if not (self.frequency.by_epoch and self._prepared):
+            super().on_train_batch_end(batch, logs)
+
+    def after_steps(self, before: int, now: int, logs: dict):
+        """Draws, if a step is due."""
         if self.frequency.due(before, now):
             self._save(f"step_{now:08d}", now)
 
-    def on_epoch_end(self, epoch, logs=None):
+    def after_epoch(self, epoch: int, logs: dict):
         """Draws, if epochs are what counts."""
         if self.frequency.by_epoch:
             self._save(f"epoch_{epoch + 1:04d}", epoch + 1)
 
-    def on_train_end(self, logs=None):
-        """Closes what is open."""
-        if self._summaries:
-            with self._guard("close the TensorBoard file"):
-                self._summaries.close()
-
     def _save(self, stem, number):
-        with self._guard("draw or write a picture"):
-            for name, picture in self.draw(self._functions).items():
+        with self.guard("draw or write a picture"):
+            for name, picture in self.draw(self.functions).items():
                 path = self.folder / name / f"{stem}.png"
                 write_whole(path, drawing.png(picture))
                 self.last_pictures[name] = path
-                if self._summaries:
-                    self._summaries.image(name, picture, number)
+                if self.summaries:
+                    self.summaries.image(name, picture, number)
 
 
 def checked_images(images, argument: str = "images") -> np.ndarray:
@@ -178,17 +138,3 @@ def checked_latent_dim(functions: ModelFunctions, given: int | None, images=None
     if latent_dim is None:
         raise ValueError("The model does not tell how many latents it has. Pass `latent_dim=`.")
     return latent_dim
-
-
-def checked_count(value, argument: str, least: int = 1) -> int:
-    """The value of an argument that counts something.
-
-    Raises:
-        ValueError: If it is no int, or less than `least`.
-    """
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-        raise ValueError(
-            f"Invalid value for argument `{argument}`. Expected an int of at least {least}. "
-            f"Received: {argument}={value!r}"
-        )
-    return int(value)

@@ -1,19 +1,21 @@
 """Counts training steps across epochs, resumed runs and any `steps_per_execution`."""
 
+import keras
+
+from keras_vae.keras_internals import batches_seen
 from keras_vae.workers import scalar_value
 
 
 def steps_taken(model) -> int:
     """Batches that the model's optimizer has seen; 0 if it has none that counts.
 
-    `optimizer.iterations` counts updates, which are fewer where gradients accumulate.
+    An optimizer that is not Keras's is asked for its `iterations`.
     """
     optimizer = getattr(model, "optimizer", None)
     optimizer = getattr(optimizer, "inner_optimizer", optimizer)
-    for name in ("_iterations", "iterations"):
-        if hasattr(optimizer, name):
-            return int(scalar_value(getattr(optimizer, name)))
-    return 0
+    if isinstance(optimizer, keras.optimizers.Optimizer):
+        return int(scalar_value(batches_seen(optimizer)))
+    return int(scalar_value(getattr(optimizer, "iterations", 0)))
 
 
 class StepCounter:

@@ -4,11 +4,12 @@ import contextlib
 import csv
 import io
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from keras_vae.arguments import invalid
 from keras_vae.files import write_whole
 
 
@@ -36,11 +37,14 @@ class StepTable:
         """The rows of the file, `{column: number}`; `None` stands for an empty value."""
         return self._read()
 
-    def begin(self, last_step: int):
+    def begin(self, last_step: int) -> list[dict]:
         """Begins a run: keeps the rows up to the step where it resumes.
 
         Args:
             last_step: Steps taken before; 0 for a new run, whose first row replaces the file.
+
+        Returns:
+            The rows that are kept.
 
         Raises:
             OSError: If the file cannot be read or written.
@@ -52,6 +56,7 @@ class StepTable:
             self._order = (*self.names, *(name for name in rows[0] if name not in self.names))
             self.columns = [name for name in self._order if name in rows[0]]
             write_whole(self.path, _csv(rows, self.columns))
+        return rows
 
     def add(self, row: Mapping):
         """Adds a row.
@@ -128,7 +133,7 @@ def _text(value):
     return str(single if float(single) == value else float(value))
 
 
-def as_it_reads(row: Mapping) -> dict:
+def as_stored(row: Mapping) -> dict:
     """A row as the file gives it back: the shortest text of a float32 reads as another double."""
     return {name: _number(_text(value)) for name, value in row.items()}
 
@@ -139,9 +144,11 @@ def checked_names(names: Sequence[str]) -> tuple[str, ...]:
     Raises:
         ValueError: If they are no sequence of names, or there are none.
     """
-    if isinstance(names, str) or not names:
-        raise ValueError(
-            "Invalid value for argument `names`. Expected a sequence of names in the logs, such as "
-            f"('loss', 'reconstruction_loss', 'kl_loss'). Received: names={names!r}"
+    several = isinstance(names, Collection) and not isinstance(names, str)
+    if not several or not names or not all(isinstance(name, str) for name in names):
+        raise invalid(
+            "names",
+            "a sequence of names in the logs, such as ('loss', 'reconstruction_loss', 'kl_loss')",
+            names,
         )
     return tuple(dict.fromkeys(names))

@@ -3,6 +3,7 @@
 import keras
 import tensorflow as tf
 
+from keras_vae import arguments
 from keras_vae.vae import VAE
 
 
@@ -29,6 +30,8 @@ class AnnealedVAE(VAE):
     """
 
     def __init__(self, encoder, decoder, gamma: float = 30.0, capacity: float = 0.0, **kwargs):
+        arguments.unused("AnnealedVAE", kwargs, "free_bits")
+        kwargs.setdefault("beta", 1.0)  # Logged, and no part of the loss.
         coefficients = {"gamma": gamma, "capacity": capacity}
         super().__init__(encoder, decoder, coefficients=coefficients, **kwargs)
 

@@ -2,6 +2,7 @@
 
 import keras
 
+from keras_vae import arguments
 from keras_vae.objectives.aggregate_posterior import log_densities
 from keras_vae.vae import VAE
 
@@ -46,6 +47,7 @@ class BetaTCVAE(VAE):
         dataset_size: int | None = None,
         **kwargs,
     ):
+        arguments.unused("BetaTCVAE", kwargs, "free_bits", "kl_balance")
         coefficients = {"alpha": alpha, "gamma": gamma}
         super().__init__(encoder, decoder, beta=beta, coefficients=coefficients, **kwargs)
         if sampling not in SAMPLINGS or (sampling == "stratified" and not dataset_size):

@@ -40,6 +40,7 @@ class IWAE(VAE):
     def __init__(
         self, encoder, decoder, num_samples: int = 5, gradient: str = GRADIENTS[0], **kwargs
     ):
+        arguments.unused("IWAE", kwargs, "free_bits", "kl_balance")
         super().__init__(encoder, decoder, **kwargs)
         self.num_samples = arguments.count("num_samples", num_samples)
         self.gradient = arguments.one_of("gradient", gradient, GRADIENTS)

@@ -251,6 +251,11 @@ def images_of(data):
     return data[0] if isinstance(data, list | tuple) and data else data
 
 
+def labels_of(data):
+    """The labels among the same, or `None`."""
+    return data[1] if isinstance(data, list | tuple) and len(data) > 1 else None
+
+
 def weights_of(data):
     """The sample weights among the same, or `None`."""
     return data[2] if isinstance(data, list | tuple) and len(data) == 3 else None

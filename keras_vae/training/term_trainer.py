@@ -76,7 +76,7 @@ class TermTrainer(ChecksData, BuildsWithoutData, abc.ABC):
         Args:
             x: The batch, and after it whatever else `inputs_of` gives.
             training: Bool. Whether the noise is this step's, instead of evaluation's.
-            return_pass: Bool. Whether to return a `keras_vae.training.terms.Pass`.
+            return_pass: Bool. Whether to return a `keras_vae.training.Pass`.
         """
 
     @abc.abstractmethod

@@ -76,7 +76,7 @@ def test_draws_training_and_validation(make_vae, images, tmp_path, drawn):
 
 
 def test_means_over_pixels_and_latents_become_nats_an_image(make_vae, images, tmp_path, drawn):
-    vae = make_vae(reduction="mean")
+    vae = make_vae(reduction="mean", beta=1.0)
     history = vae.fit(images, batch_size=10, verbose=0, callbacks=[LossCurves(tmp_path)]).history
     (rate,), (distortion,) = drawn["rate_distortion"][0]["training"]
     assert rate == pytest.approx(2 * history["kl_loss"][0], rel=1e-6)

@@ -50,5 +50,7 @@ def test_number_of_latents_that_nobody_tells(images, tmp_path):
     ("argument", "value"), [("num_images", 0), ("num_images", 2.5), ("seed", -1), ("latent_dim", 0)]
 )
 def test_invalid_arguments(argument, value):
-    with pytest.raises(ValueError, match=f"`{argument}`. Expected an int.*{argument}={value}"):
+    with pytest.raises(
+        ValueError, match=f"`{argument}`. Expected an? .*integer.*{argument}={value}"
+    ):
         PriorSamples("run", **{argument: value})

@@ -240,3 +240,13 @@ def test_a_likelihood_without_a_distribution_says_what_to_define():
 
     with pytest.raises(TypeError, match=r"Incomplete.*distribution"):
         Incomplete()
+
+
+def test_the_continuous_bernoulli_is_finite_at_any_logit():
+    for logit in (1e30, 3e38):
+        for sign in (-1, 1):
+            density = distributions.ContinuousBernoulli().distribution(
+                tf.fill((1, 2, 2, 1), sign * logit)
+            )
+            assert np.isfinite(density.log_prob(tf.ones((1, 2, 2, 1)))).all()
+            np.testing.assert_allclose(density.mean(), (1 + sign) / 2, atol=1e-5)

@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 import keras_vae
+from keras_vae import evaluation
 from keras_vae.objectives import ConditionalVAE
 
 CLASSES = 3
@@ -242,3 +243,37 @@ def test_a_decoder_without_room_for_the_condition_is_refused():
         ConditionalVAE(encoder, decoder, condition_dim=3)
     with pytest.raises(ValueError, match=r"`condition_dim`. Expected a positive.*condition_dim=0"):
         ConditionalVAE(encoder, decoder, condition_dim=0)
+
+
+# Evaluation --------------------------------------------------------------------------------
+
+
+def test_evaluation_goes_with_the_labels(make_cvae, images):
+    vae = make_cvae()
+    found = evaluation.evaluate_elbo(vae, (images, LABELS), progress=False)
+    posterior = vae.encode(images, LABELS)
+    rate = np.mean(vae.kl_divergence(posterior, None))
+    assert found["rate"] == pytest.approx(rate, rel=1e-5)
+    z = posterior.sample(seed=tf.constant([0, 0]))
+    distortion = -np.mean(vae.decode(z, LABELS).log_prob(images))
+    assert found["distortion"] == pytest.approx(distortion, rel=1e-5)
+    data = tf.data.Dataset.from_tensor_slices((images, LABELS)).batch(20)
+    assert evaluation.evaluate_elbo(vae, data, progress=False) == found
+    other = evaluation.evaluate_elbo(vae, (images, (LABELS + 1) % CLASSES), progress=False)
+    assert abs(other["elbo"] - found["elbo"]) > 1e-3
+
+    one = evaluation.log_likelihood(vae, (images, LABELS), num_samples=1, progress=False)
+    many = evaluation.log_likelihood(vae, (images, LABELS), num_samples=200, progress=False)
+    assert one["log_likelihood"] == pytest.approx(found["elbo"], abs=1.0)
+    assert many["log_likelihood"] > found["elbo"]
+    statistics = evaluation.latent_statistics(vae, data, progress=False)
+    assert sum(statistics["kl_per_dimension"]) == pytest.approx(rate, rel=1e-5)
+    error = evaluation.reconstruction_error(vae, data, progress=False)["mean_squared_error"]
+    own = np.mean((images - vae.reconstruct(images, condition=LABELS)) ** 2)
+    assert error == pytest.approx(own, rel=1e-5)
+
+
+def test_evaluation_asks_for_labels(make_cvae, images):
+    for data in (images, tf.data.Dataset.from_tensor_slices(images).batch(10)):
+        with pytest.raises(ValueError, match="needs a condition for every image"):
+            evaluation.evaluate_elbo(make_cvae(), data, progress=False)

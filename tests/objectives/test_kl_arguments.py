@@ -85,6 +85,26 @@ def test_a_prior_that_is_not_learned_cannot_be_balanced(make_vae, images):
         make_vae(kl_balance=0.8, eager=True).train_on_batch(images)
 
 
+UNUSED = {
+    "AnnealedVAE": {"free_bits": 0.1},
+    "BetaTCVAE": {"free_bits": 0.1, "kl_balance": 0.8},
+    "IWAE": {"free_bits": 0.1, "kl_balance": 0.8},
+}
+
+
+@pytest.mark.parametrize("name", UNUSED)
+def test_what_would_do_nothing_is_refused(make_vae, name):
+    for argument, value in UNUSED[name].items():
+        with pytest.raises(ValueError, match=rf"`{argument}` has no effect on the loss of {name}"):
+            make_vae(getattr(keras_vae.objectives, name), **{argument: value})
+
+
+def test_the_mean_form_asks_for_beta(make_vae):
+    with pytest.raises(ValueError, match=r"needs an explicit `beta`.*beta \* N / M.*`beta=0.01`"):
+        make_vae(reduction="mean")
+    assert float(make_vae(reduction="mean", beta=0.01).beta) == pytest.approx(0.01)
+
+
 # Coefficients ------------------------------------------------------------------------------
 
 

@@ -6,9 +6,8 @@ import pytest
 import tensorflow as tf
 
 from keras_vae.callbacks import ELBOLogger, Resume, ValueSchedule
+from keras_vae.training import LoggedMean, Pass, Term, TermTrainer
 from keras_vae.training.data_checks import DataCheck
-from keras_vae.training.term_trainer import TermTrainer
-from keras_vae.training.terms import LoggedMean, Pass, Term
 
 
 @keras.saving.register_keras_serializable("tests")

@@ -69,7 +69,7 @@ def test_file_that_is_no_picture_leaves_no_gif(tmp_path):
     assert os.listdir(tmp_path) == ["in"]
 
 
-@pytest.mark.parametrize("duration", [0, -1, 0.001, float("nan")])
+@pytest.mark.parametrize("duration", [0, -1, 0.001, float("nan"), True])
 def test_duration(tmp_path, duration):
     fill(tmp_path / "in", {"a.png": 0})
     with pytest.raises(ValueError, match=f"at least 0.02. Received: duration={duration}"):

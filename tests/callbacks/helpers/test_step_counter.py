@@ -61,7 +61,7 @@ def test_accumulated_gradients_count_batches():
 
 def test_a_model_with_an_optimizer_of_its_own_counts_batches():
     model = types.SimpleNamespace(
-        optimizer=types.SimpleNamespace(_iterations=0), steps_per_execution=2
+        optimizer=types.SimpleNamespace(iterations=0), steps_per_execution=2
     )
     counter = StepCounter()
     spans = []
@@ -72,12 +72,12 @@ def test_a_model_with_an_optimizer_of_its_own_counts_batches():
 
 
 def test_steps_that_a_scaled_loss_skips_are_not_counted():
-    inner = types.SimpleNamespace(_iterations=0)
+    inner = types.SimpleNamespace(iterations=0)
     model = types.SimpleNamespace(optimizer=types.SimpleNamespace(inner_optimizer=inner))
     counter = StepCounter()
     counter.begin_epoch(model)
     assert counter.end_batch(model, 0) == (0, 0)
-    inner._iterations = 1
+    inner.iterations = 1
     assert counter.end_batch(model, 1) == (0, 1)
 
 
