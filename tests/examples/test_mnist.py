@@ -95,8 +95,11 @@ def test_without_mnist_it_says_so_and_takes_typeset_digits(
     [
         (["--beta", "-1"], "`beta`. Expected a finite number of at least 0. Received: beta=-1.0"),
         (["--beta", "nan"], "`beta`. Expected a finite number"),
-        (["--latent-dim", "0"], "`latent_dim`. Expected positive integers. Received: 0"),
-        (["--hidden-sizes", "-3"], "`hidden_sizes`. Expected positive integers. Received: -3"),
+        (
+            ["--latent-dim", "0"],
+            "`latent_dim`. Expected a positive integer. Received: latent_dim=0",
+        ),
+        (["--hidden-sizes", "-3"], "`hidden_sizes`. Expected a sequence of positive integers"),
     ],
 )
 def test_bad_settings_are_one_clear_line_and_nothing_is_written(

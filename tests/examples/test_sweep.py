@@ -159,9 +159,15 @@ def test_points_are_all_combinations_in_order_whatever_the_order_of_the_options(
         (["--network", "mlp", "rnn"], "`network`. Expected one of ['mlp', 'conv']"),
         (["--filters", "8"], "'filters' changes nothing without --network conv"),
         # The library's own refusals, before any work.
-        (["--beta", "1", "-1"], "`beta`. Expected a finite number of at least 0. Received: -1"),
+        (
+            ["--beta", "1", "-1"],
+            "`beta`. Expected a finite number of at least 0. Received: beta=-1",
+        ),
         (["--beta", "nan"], "`beta`. Expected a finite number"),
-        (["--latent-dim", "2", "0"], "`latent_dim`. Expected positive integers. Received: 0"),
+        (
+            ["--latent-dim", "2", "0"],
+            "`latent_dim`. Expected a positive integer. Received: latent_dim=0",
+        ),
         (["--reduction", "sum", "median"], "`reduction`. Expected one of ['sum', 'mean']"),
         (["--scale", "cube"], "`scale`. Expected one of"),
         (["--binarize", "always"], "`binarize`. Expected one of"),
