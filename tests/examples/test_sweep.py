@@ -173,6 +173,10 @@ def test_points_are_all_combinations_in_order_whatever_the_order_of_the_options(
         (["--binarize", "always"], "`binarize`. Expected one of"),
         (["--test-split", "tset"], "Unknown split 'tset' of 'typeset_digits'"),
         (["--workers", "0"], "`workers`. Expected a positive integer. Received: workers=0"),
+        (
+            ["--search", "3", "--beta", "1", "--latent-dim", "2", "--learning-rate", "1"],
+            "There is nothing to search",
+        ),
         (["--search", "-1"], "`search`. Expected an integer of at least 0"),
         (["--search", "3", "--beta", "-2", "1"], "`beta`. Expected a finite number of at least 0"),
     ],
@@ -192,7 +196,10 @@ def test_a_folder_of_another_sweep_is_refused(main, invented, tmp_path, capsys):
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     assert main("--beta", "0", "2", "--output-dir", tmp_path) == 2
     error = capsys.readouterr().err
-    assert "holds another sweep" in error and "Choose another --output-dir" in error
+    assert (
+        "holds another sweep, of varied: {'beta': [0.0, 1.0]}, now {'beta': [0.0, 2.0]}." in error
+    )
+    assert "Choose another --output-dir" in error
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
