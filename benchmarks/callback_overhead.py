@@ -83,11 +83,7 @@ def main():
 def load():
     """MNIST, both splits, or what stands in for it."""
     settings = {"split": "train+test", "batch_size": 64, "shuffle": True}
-    try:
-        return keras_vae.datasets.load("mnist", **settings)
-    except keras_vae.datasets.DatasetUnavailableError:
-        print("MNIST is neither prepared here nor downloadable: typeset_digits stands in for it.")
-        return keras_vae.datasets.load("typeset_digits", **settings)
+    return keras_vae.datasets.load(keras_vae.datasets.available(), **settings)
 
 
 def fit(images, held_out, epochs, spent):

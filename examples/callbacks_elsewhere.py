@@ -218,13 +218,8 @@ def train_autoencoder(train, images, labels, options):
 
 def load(seed: int):
     """Batches to train on, and 2,000 held-out images with their labels."""
-    name = "mnist"
-    try:
-        train = datasets.load(name, split="train", batch_size=128, seed=seed)
-    except datasets.DatasetUnavailableError:
-        name = "typeset_digits"
-        print("MNIST is neither prepared here nor downloadable: training on typeset_digits.")
-        train = datasets.load(name, split="train", batch_size=128, seed=seed)
+    name = datasets.available()
+    train = datasets.load(name, split="train", batch_size=128, seed=seed)
     held_out = datasets.load(name, split="test[:2000]", batch_size=2000, with_labels=True)
     images, labels = next(iter(held_out))
     return train, images.numpy(), labels.numpy()

@@ -25,7 +25,7 @@ def main():
         settings, model = _model_and_settings(options)
         # Progress goes to standard output too, where it would break the JSON.
         progress = not (options.quiet or options.json)
-        figures = measure(model, progress=progress, **settings)
+        figures = evaluation.evaluate_all(model, progress=progress, **settings)
     except (ValueError, OSError, keras_vae.datasets.DatasetUnavailableError) as error:
         parser.exit(2, f"{parser.prog}: error: {error}\n")
     if options.json:
@@ -38,42 +38,6 @@ def main():
         error = figures.get(f"{name}_standard_error")
         shown = f"{value:.4f}" if isinstance(value, float) else str(value)
         print(f"  {name:22} {shown}" + (f" +- {error:.4f}" if error is not None else ""))
-
-
-def measure(
-    model, dataset, split="test", binarize=None, num_samples=100, seed=0, progress=True
-) -> dict:
-    """All figures of a model on one split of a data set.
-
-    Args:
-        model: A built VAE.
-        dataset: Name of the data set.
-        split: TFDS split string to evaluate on.
-        binarize: `None` for grey pixels, or `"fixed"`: each pixel drawn once, by `seed`.
-        num_samples: Samples an image of the importance-weighted log-likelihood; 0 leaves it out.
-        seed: Of every sample that is drawn.
-        progress: Whether to show progress bars.
-
-    Returns:
-        `{name: figure}`. Without a KL for each latent where posterior or prior does not factorise.
-    """
-    load = {"batch_size": 1000, "binarize": binarize, "seed": seed, "shuffle": False}
-    images = keras_vae.datasets.load(dataset, split, **load)
-    figures = evaluation.evaluate_elbo(model, images, seed=seed, progress=progress)
-    if num_samples:
-        figures |= evaluation.log_likelihood(
-            model, images, num_samples, seed=seed, progress=progress
-        )
-    statistics = evaluation.latent_statistics(model, images, progress=progress)
-    figures["active_units"] = statistics["active_units"]
-    if statistics["kl_per_dimension"] is not None:
-        figures["kl_per_dimension"] = [round(kl, 4) for kl in statistics["kl_per_dimension"]]
-    figures |= evaluation.reconstruction_error(model, images, progress=progress)
-    try:
-        train, test = keras_vae.datasets.load(dataset, ("train", split), with_labels=True, **load)
-    except ValueError:
-        return figures  # There are no labels, or no training split, to probe with.
-    return figures | evaluation.linear_probe(model, train, test, seed=seed)
 
 
 def _model_and_settings(options):

@@ -109,18 +109,8 @@ def load(options: argparse.Namespace, start: int = 0) -> tuple:
     """
     training = {"split": "train+test", "batch_size": options.batch_size, "shuffle": True}
     looking = {"split": "train[:5]", "batch_size": 5, "shuffle": False}
-    name = options.dataset or "mnist"
-    try:
-        images = keras_vae.datasets.load(name, **training, seed=options.seed, start=start)
-    except keras_vae.datasets.DatasetUnavailableError:
-        if options.dataset:
-            raise
-        print(
-            "MNIST is neither prepared here nor downloadable: training on typeset_digits instead.",
-            flush=True,
-        )
-        name = "typeset_digits"
-        images = keras_vae.datasets.load(name, **training, seed=options.seed, start=start)
+    name = options.dataset or keras_vae.datasets.available()
+    images = keras_vae.datasets.load(name, **training, seed=options.seed, start=start)
     return images, next(iter(keras_vae.datasets.load(name, **looking)))
 
 

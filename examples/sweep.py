@@ -11,7 +11,8 @@ Or a search of 40 settings for the highest held-out ELBO, which gives up early o
 The settings are a study of Optuna's in a file, from which every process takes the next. Start the
 same command as often as you like, on all machines that share the output folder, or let --workers
 do so. A process that is killed or fails loses the setting it was at: another process takes that,
-or the same command later. What comes of a setting depends on it alone. In the output folder:
+or the same command later. What comes of a setting depends on it alone. It needs the file locks of
+Linux or macOS. In the output folder:
 
   results.csv    one row a setting: its parameters, then what it is worth on the held-out images
   epochs.csv     one row a setting and epoch: losses in training and, as val_, on held-out images
@@ -128,6 +129,8 @@ def check(sweep: Sweep):
     for name, values in sweep.varied.items():
         if len(set(values)) < len(values):
             raise ValueError(f"Give each value of {name!r} once. Received: {values}")
+    if sweep.search and not sweep.spaces:
+        raise ValueError("There is nothing to search: every parameter has one value.")
     given = {**sweep.varied, **sweep.fixed}
     for name in {"filters", "kernel_size"} & given.keys():
         if "conv" not in given.get("network", ()):
@@ -177,22 +180,12 @@ def build(setting: dict, shape) -> keras_vae.VAE:
     return keras_vae.VAE(encoder, decoder, **chosen)
 
 
-class Report(keras.callbacks.Callback):
-    """Tells Optuna the held-out ELBO of every epoch, and gives up where Optuna says so."""
-
-    def __init__(self, trial: optuna.Trial):
-        super().__init__()
-        self.trial = trial
-
-    def on_epoch_end(self, epoch, logs=None):
-        """Reports; raises `optuna.TrialPruned` to give up."""
-        self.trial.report(logs["val_elbo"], epoch)
-        if self.trial.should_prune():
-            raise optuna.TrialPruned
-
-
 def train(sweep: Sweep, trial: optuna.Trial, folder: Path) -> dict:
-    """Trains the VAE of a trial, and returns what its rows of the three tables hold."""
+    """Trains the VAE of a trial, and returns what its rows of the three tables hold.
+
+    Tells Optuna the held-out ELBO of every epoch, and gives up by `optuna.TrialPruned` where Optuna
+    says so.
+    """
     setting = sweep.setting(trial.params)
     # Nothing may remain of the settings before.
     keras.utils.clear_session()
@@ -202,7 +195,14 @@ def train(sweep: Sweep, trial: optuna.Trial, folder: Path) -> dict:
     optimizer = keras.optimizers.Adam(setting["learning_rate"])
     # Keras leaves XLA off where there is only a CPU; there it halves the time.
     vae.compile(optimizer, steps_per_execution=64, jit_compile=setting["jit_compile"])
-    fitting = {"epochs": setting["epochs"], "callbacks": [Report(trial)], "verbose": 0}
+
+    def report(epoch, logs):
+        trial.report(logs["val_elbo"], epoch)
+        if trial.should_prune():
+            raise optuna.TrialPruned
+
+    reporter = keras.callbacks.LambdaCallback(on_epoch_end=report)
+    fitting = {"epochs": setting["epochs"], "callbacks": [reporter], "verbose": 0}
     logs = vae.fit(images, validation_data=held_out, **fitting).history
     figures = evaluation.evaluate_elbo(vae, held_out, progress=False)
     latents = evaluation.latent_statistics(vae, held_out, progress=False)
@@ -292,6 +292,7 @@ def work(sweep: Sweep, folder: Path) -> dict[str, str]:
             failed.append(trial.params)
         with lock(folder / ".lock"), held:
             study.tell(trial, elbo, state)
+            Path(held.name).unlink()
             write_tables(study, sweep, folder)
         print(f"{name}: {state.name.lower()}", f"elbo {elbo:.2f}" if elbo else "", flush=True)
     return failures
@@ -315,15 +316,17 @@ def claim(sweep: Sweep, folder: Path):
     """Makes a folder this sweep's own; raises ValueError if it is another's."""
     folder.mkdir(parents=True, exist_ok=True)
     versions = {library.__name__: library.__version__ for library in (keras_vae, keras, tf)}
-    asked = json.dumps({**vars(sweep), "versions": versions}, indent=1)
+    asked = {**vars(sweep), "versions": versions}
     path = folder / "sweep.json"
     with lock(folder / ".lock"):
         if not path.exists():
-            write_whole(path, asked)
-    if path.read_text() != asked:
+            write_whole(path, json.dumps(asked, indent=1))
+    found = json.loads(path.read_text())
+    differ = [f"{key}: {found[key]}, now {asked[key]}" for key in asked if found[key] != asked[key]]
+    if differ:
         raise ValueError(
-            f"{folder} holds another sweep, the one of {path}: {path.read_text()}\nReceived: "
-            f"{asked}\nChoose another --output-dir, or delete that folder."
+            f"{folder} holds another sweep, of {'; '.join(differ)}. Choose another --output-dir, "
+            "or delete that folder."
         )
 
 
@@ -388,8 +391,9 @@ def main():
             130, "\nStopped. The same command goes on with the settings that are missing.\n"
         )
     print(f"The tables are in {folder}/")
-    if sweep.search:
-        print(f"The best setting: {sweep.name(open_study(sweep, folder).best_trial)}")
+    finished = open_study(sweep, folder).get_trials(states=[TrialState.COMPLETE])
+    if sweep.search and finished:
+        print(f"The best setting: {sweep.name(max(finished, key=lambda trial: trial.value))}")
     if failures:
         lines = "".join(f"  {name}: {reason}\n" for name, reason in failures.items())
         parser.exit(1, f"What failed the same command tries again:\n{lines}")

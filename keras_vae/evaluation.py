@@ -13,8 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_vae import arguments, latent_measures
-from keras_vae.datasets import from_arrays
+from keras_vae import arguments, datasets, latent_measures
 from keras_vae.distributions import is_factorized
 from keras_vae.training import data_checks
 
@@ -214,7 +213,7 @@ def linear_probe(model, train, test, epochs: int = 20, seed: int = 0) -> dict[st
     )
     # Zeros and a shuffle of our own leave Keras's random state as it was.
     probe.set_weights([np.zeros_like(weight) for weight in probe.get_weights()])
-    batches = from_arrays((codes - mean) / deviation, labels, batch_size=256, seed=seed)
+    batches = datasets.from_arrays((codes - mean) / deviation, labels, batch_size=256, seed=seed)
     # The rate falls, so that the last steps' noise does not decide the score.
     rate = keras.optimizers.schedules.CosineDecay(0.01, epochs * int(batches.cardinality()))
     probe.compile(keras.optimizers.Adam(rate), "sparse_categorical_crossentropy")
@@ -315,3 +314,53 @@ def _codes_and_labels(model, dataset):
 def _mean(name, values):
     error = values.std() / math.sqrt(len(values))
     return {name: float(values.mean()), f"{name}_standard_error": float(error)}
+
+
+def evaluate_all(
+    model,
+    dataset: str,
+    split: str = "test",
+    binarize: str | None = None,
+    num_samples: int = 100,
+    seed: int = 0,
+    progress: bool = True,
+) -> dict[str, object]:
+    """Every figure of this module, on one split of a data set.
+
+    Args:
+        model: A built `keras_vae.VAE`.
+        dataset: Name of the data set, as `keras_vae.datasets.load` takes it.
+        split: TFDS split string to evaluate on. Defaults to `"test"`.
+        binarize: `None` for grey pixels, or `"fixed"`: each pixel drawn once, by `seed`. Defaults
+            to `None`.
+        num_samples: Int. Samples an image of the log-likelihood; 0 leaves it out. Defaults to
+            `100`.
+        seed: Int. Of every sample that is drawn. Defaults to `0`.
+        progress: Bool. Whether to show progress bars. Defaults to `True`.
+
+    Returns:
+        `{name: figure}`, in nats an image unless the function that the figure comes from says
+        otherwise; `kl_per_dimension` where there is one, in nats to four digits. Where the data
+        set has no labels or no split `train`, there is no `probe_accuracy`.
+
+    Raises:
+        ValueError: If an argument is invalid, the images do not fit the model, or a figure is not
+            finite.
+        DatasetUnavailableError: If the data set is neither prepared nor downloadable.
+    """
+    arguments.count("num_samples", num_samples, least=0)
+    load = {"batch_size": 1000, "binarize": binarize, "seed": seed, "shuffle": False}
+    images = datasets.load(dataset, split, **load)
+    figures = evaluate_elbo(model, images, seed=seed, progress=progress)
+    if num_samples:
+        figures |= log_likelihood(model, images, num_samples, seed=seed, progress=progress)
+    statistics = latent_statistics(model, images, progress=progress)
+    figures["active_units"] = statistics["active_units"]
+    if statistics["kl_per_dimension"] is not None:
+        figures["kl_per_dimension"] = [round(kl, 4) for kl in statistics["kl_per_dimension"]]
+    figures |= reconstruction_error(model, images, progress=progress)
+    try:
+        train, test = datasets.load(dataset, ("train", split), with_labels=True, **load)
+    except ValueError:
+        return figures  # There are no labels, or no training split, to probe with.
+    return figures | linear_probe(model, train, test, seed=seed)

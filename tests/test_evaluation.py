@@ -273,3 +273,33 @@ def test_a_probe_without_labels_is_refused():
     batches = tf.data.Dataset.from_tensor_slices(exact.draw(10)).batch(5)
     with pytest.raises(ValueError, match="with_labels=True"):
         evaluation.linear_probe(exact.vae, batches, batches)
+
+
+@pytest.fixture
+def unlabelled(images, monkeypatch):
+    """Twenty images for every data set, none of which has labels."""
+
+    def load(name, split, *, with_labels=False, batch_size, **_):
+        if with_labels:
+            raise ValueError("no labels")
+        return tf.data.Dataset.from_tensor_slices(images).batch(batch_size)
+
+    monkeypatch.setattr(keras_vae.datasets, "load", load)
+
+
+def test_no_samples_and_no_labels_leave_out_what_needs_them(unlabelled, make_vae):
+    figures = evaluation.evaluate_all(make_vae(), "dots", num_samples=0, progress=False)
+    assert {"elbo", "rate", "active_units", "mean_squared_error"} <= figures.keys()
+    assert not {"log_likelihood", "nll", "num_samples", "probe_accuracy"} & figures.keys()
+
+
+def test_a_kl_for_each_latent_is_left_out_where_there_is_none(unlabelled, make_vae):
+    vae = make_vae(prior="gaussian_mixture")
+    figures = evaluation.evaluate_all(vae, "dots", num_samples=2, progress=False)
+    assert {"elbo", "log_likelihood", "active_units"} <= figures.keys()
+    assert "kl_per_dimension" not in figures
+
+
+def test_all_figures_need_a_count_of_samples(unlabelled, make_vae):
+    with pytest.raises(ValueError, match="`num_samples`"):
+        evaluation.evaluate_all(make_vae(), "dots", num_samples=-1)

@@ -21,14 +21,15 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import keras_vae
-from keras_vae import drawing
+from keras_vae import drawing, latent_walks
+from keras_vae.drawing.palette import GRID, MUTED
 from keras_vae.files import check_writable, write_whole
 
 TABLES = ("results", "epochs", "latents")
 PIXELS = 784
 # Of the comparison: test images, rows of samples, traversed latents.
 COLUMNS, SAMPLE_ROWS, LATENTS = 6, 3, 3
-BLUE, RED, GREY = "#1f4e79", "#d1495b", "#8a8a8a"
+BLUE, RED = drawing.PALETTE[:2]
 
 
 class Sweep:
@@ -45,7 +46,7 @@ class Sweep:
     def __init__(self, folder: Path, parameter: str):
         if not (folder / "sweep.json").exists():
             raise ValueError(f"There is no sweep in {folder}. Run examples/sweep.py first.")
-        varied = json.loads((folder / "sweep.json").read_text())["set"]
+        varied = json.loads((folder / "sweep.json").read_text())["varied"]
         if set(varied) - {"seed"} != {parameter}:
             raise ValueError(
                 f"Expected a sweep over {parameter} and seed in {folder}. "
@@ -229,7 +230,7 @@ def terms_by_beta(sweep: Sweep) -> Figure:
         if whole.start:
             axes.plot(places[:1], means[:1], "o", color=BLUE)
             # No line leads to a place that a logarithmic axis does not have.
-            axes.axvline(places[:2].mean(), color=GREY, linestyle=":")
+            axes.axvline(places[:2].mean(), color=MUTED, linestyle=":")
         # On the side that the line leaves free; of equal ones the first.
         style = {"ha": {"distortion": "right", "rate": "left"}[name], "size": 9}
         words = [f"{mean:.1f}" for mean in means]
@@ -247,7 +248,7 @@ def active_units(sweeps: dict[str, Sweep]) -> Figure:
     """Active units against the number of latents."""
     figure, axes = _by_latents("active units")
     sizes = next(iter(sweeps.values())).values
-    axes.plot(sizes, sizes, color=GREY, linestyle=":", label="all of them")
+    axes.plot(sizes, sizes, color=MUTED, linestyle=":", label="all of them")
     for (label, sweep), color in zip(sweeps.items(), (BLUE, RED), strict=False):
         spread = sweep.spreads("active_units")
         axes.errorbar(
@@ -351,7 +352,7 @@ def _shades(count):
 
 
 def _style(axes, x, y):
-    axes.grid(color="#e4e4e4", linewidth=0.7)
+    axes.grid(color=GRID, linewidth=0.7)
     axes.set_axisbelow(True)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
@@ -377,9 +378,8 @@ def comparison(models: dict[str, keras_vae.VAE], images) -> Figure:
     for column, (title, model) in enumerate(models.items()):
         samples = model.sample(COLUMNS * SAMPLE_ROWS, seed=0).numpy()
         kl = model.kl_per_dimension(model.encode(images)).numpy().mean(axis=0)
-        codes = np.zeros((LATENTS, COLUMNS, model.latent_dim), np.float32)
-        for row, latent in enumerate(np.argsort(kl)[::-1][:LATENTS]):
-            codes[row, :, latent] = walk
+        most_used = np.argsort(kl)[::-1][:LATENTS]
+        codes = latent_walks.rows(most_used, walk, np.zeros(model.latent_dim))
         walked = model.decode(codes.reshape(-1, model.latent_dim)).mean().numpy()
         blocks = (
             np.stack([shown, model.reconstruct(shown).numpy()]),

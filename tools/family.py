@@ -25,9 +25,8 @@ import keras
 import numpy as np
 
 import keras_vae
-from keras_vae import drawing, networks, objectives
+from keras_vae import drawing, latent_measures, latent_walks, networks, objectives
 from keras_vae.callbacks import CapacitySchedule
-from keras_vae.datasets.source import prepared_builder
 from keras_vae.files import check_writable, write_whole
 
 COLUMNS = 10
@@ -141,7 +140,7 @@ def train(name: str, dataset: str, epochs: int, steps: int | None = None, seed: 
             "reconstruction": figures["reconstruction_loss"],
             # `kl_loss` is the KL as it enters the loss, which free bits change.
             "kl": -figures["elbo"] - figures["reconstruction_loss"],
-            "active_units": int((means.var(axis=0) > 0.01).sum()),
+            "active_units": latent_measures.active_units(latent_measures.variance_of_means(means)),
             # The first epoch compiles.
             "milliseconds": 1000 * min(clock.seconds) / int(images.cardinality()),
             "first_loss": losses[0],
@@ -191,8 +190,8 @@ def picture(vae: keras_vae.VAE, means: np.ndarray):
     condition = 3 if has_condition else None
     rows, labels = [vae.sample(COLUMNS, seed=0, condition=condition).numpy()], ["samples"]
     for latent in np.argsort(-deviation, kind="stable"):
-        codes = np.tile(centre, (COLUMNS, 1))
-        codes[:, latent] += deviation[latent] * np.linspace(-2.5, 2.5, COLUMNS)
+        walk = centre[latent] + deviation[latent] * np.linspace(-2.5, 2.5, COLUMNS)
+        (codes,) = latent_walks.rows([latent], walk, centre)
         rows.append(vae.decode(codes, condition).mean().numpy())
         labels.append(f"z{latent}  {deviation[latent]:.2f}")
     if has_condition:
@@ -235,7 +234,7 @@ def main():
 def compare(options: argparse.Namespace):
     """Trains the members one after the other, and writes what there is after each."""
     check_writable(options.output_dir)
-    dataset = _available(options.dataset)
+    dataset = options.dataset or keras_vae.datasets.available()
     rows = []
     for name in options.objectives:
         vae, row, means = train(name, dataset, options.epochs, options.steps, options.seed)
@@ -251,21 +250,6 @@ def compare(options: argparse.Namespace):
             flush=True,
         )
     print(f"Everything is in {options.output_dir}/")
-
-
-def _available(name):
-    """The data set asked for, or MNIST, or what needs no network."""
-    try:
-        prepared_builder(name or "mnist")
-    except keras_vae.datasets.DatasetUnavailableError:
-        if name:
-            raise
-        print(
-            "MNIST is neither prepared here nor downloadable: training on typeset_digits instead.",
-            flush=True,
-        )
-        return "typeset_digits"
-    return name or "mnist"
 
 
 def _parser():

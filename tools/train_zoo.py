@@ -14,21 +14,17 @@ import hashlib
 import json
 import os
 import platform
-import sys
 import time
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-# The figures of a card are those that this example prints.
-sys.path.insert(0, str(Path(__file__).parents[1] / "examples"))
 
 import keras
 import numpy as np
 import tensorflow as tf
-from evaluate import measure
 
 import keras_vae
-from keras_vae import networks, objectives, presets
+from keras_vae import evaluation, networks, objectives, presets
 from keras_vae.files import write_whole
 
 SHAPE = (28, 28, 1)
@@ -217,7 +213,7 @@ def train(name: str, directory: Path, seed: int = 0, epochs: int | None = None):
     }
     # Once before measuring, which may take as long as training did.
     presets.write(vae, directory, name, details)
-    figures = measure(vae, **evaluated)
+    figures = evaluation.evaluate_all(vae, **evaluated)
     path = presets.write(vae, directory, name, {**details, "figures": figures})
     print(f"{path}: elbo {figures['elbo']:.2f}, {minutes:.1f} minutes", flush=True)
 
@@ -252,7 +248,7 @@ def measure_again(name: str, directory: Path):
     """
     vae = keras.saving.load_model(directory / f"{name}.keras")
     card = json.loads((directory / f"{name}.json").read_text())
-    card["figures"] = measure(vae, **card["evaluation"])
+    card["figures"] = evaluation.evaluate_all(vae, **card["evaluation"])
     write_whole(directory / f"{name}.json", json.dumps(card, indent=2) + "\n")
     print(f"{name}: elbo {card['figures']['elbo']:.2f}", flush=True)
 

@@ -15,7 +15,7 @@ import keras
 import numpy as np
 
 import keras_vae
-from keras_vae import drawing, presets
+from keras_vae import drawing, latent_walks, presets
 from keras_vae.files import write_whole
 
 COLUMNS = 10
@@ -93,8 +93,8 @@ def picture(vae: keras_vae.VAE, card: dict):
     prior = vae.prior_distribution()
     centre, deviation = prior.mean().numpy(), prior.stddev().numpy()
     for latent in order[:10]:
-        codes = np.tile(centre, (COLUMNS, 1))
-        codes[:, latent] += deviation[latent] * np.linspace(-2.5, 2.5, COLUMNS)
+        walk = centre[latent] + deviation[latent] * np.linspace(-2.5, 2.5, COLUMNS)
+        (codes,) = latent_walks.rows([latent], walk, centre)
         rows.append(vae.decode(codes).mean().numpy())
         labels.append(f"z{latent}" + ("" if kl is None else f"  KL {kl[latent]:.2f}"))
     return drawing.image_grid(np.stack(rows), labels, scale=1)

@@ -2,6 +2,6 @@
 
 from keras_vae.datasets.arrays import from_arrays
 from keras_vae.datasets.image_pipeline import load
-from keras_vae.datasets.source import DatasetUnavailableError
+from keras_vae.datasets.source import DatasetUnavailableError, available
 
-__all__ = ["DatasetUnavailableError", "from_arrays", "load"]
+__all__ = ["DatasetUnavailableError", "available", "from_arrays", "load"]

@@ -79,6 +79,34 @@ def prepared_builder(name: str, data_dir: str | os.PathLike | None = None, downl
     return builder
 
 
+def available(name: str = "mnist", fallback: str = EMBEDDED) -> str:
+    """The name of a data set if that is at hand, otherwise of one to take in its place.
+
+    The set is at hand if it is prepared, or can be downloaded, which is done then. Where it is not,
+    a printed line says so.
+
+    Args:
+        name: TFDS name of an image set. Defaults to `"mnist"`.
+        fallback: Name of another. Defaults to `"typeset_digits"`, which needs no network.
+
+    Returns:
+        `name` or `fallback`.
+
+    Raises:
+        ValueError: If the name is unknown, or the set has no feature `image`.
+    """
+    try:
+        prepared_builder(name)
+    except DatasetUnavailableError:
+        print(
+            f"{name.upper()} is neither prepared here nor downloadable: training on {fallback} "
+            "instead.",
+            flush=True,
+        )
+        return fallback
+    return name
+
+
 def _probe(builder):
     """Asks the set's host for its first file, because TFDS finds out in minutes what this does."""
     import requests

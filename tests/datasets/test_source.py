@@ -1,5 +1,6 @@
 """Tests of finding a data set, and of failing soon and clearly where there is none."""
 
+import functools
 import time
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 import requests
 import tensorflow_datasets as tfds
 
-from keras_vae.datasets import DatasetUnavailableError, source, typeset_digits
+from keras_vae.datasets import DatasetUnavailableError, available, source, typeset_digits
 from keras_vae.datasets.source import prepared_builder
 
 
@@ -93,3 +94,24 @@ def test_a_set_without_images_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"no feature `image`.*Received: features \['number'\]"):
         prepared_builder("twelve_numbers", data_dir=tmp_path)
     assert not any(tmp_path.iterdir())
+
+
+def test_what_is_at_hand_is_taken(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(source, "prepared_builder", lambda name: tmp_path)
+    assert available() == "mnist" and available("cifar10") == "cifar10"
+    assert capsys.readouterr().out == ""
+
+
+def test_what_is_not_at_hand_is_replaced_and_a_line_says_so(
+    no_network, monkeypatch, tmp_path, capsys
+):
+    builder = functools.partial(prepared_builder, data_dir=tmp_path)
+    monkeypatch.setattr(source, "prepared_builder", builder)
+    assert available() == "typeset_digits"
+    assert available("cifar10", "fashion_mnist") == "fashion_mnist"
+    assert capsys.readouterr().out.splitlines() == [
+        "MNIST is neither prepared here nor downloadable: training on typeset_digits instead.",
+        "CIFAR10 is neither prepared here nor downloadable: training on fashion_mnist instead.",
+    ]
+    with pytest.raises(ValueError, match="Did you mean"):
+        available("mnits")

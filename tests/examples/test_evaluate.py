@@ -81,11 +81,13 @@ def test_json_holds_every_figure_measured_as_the_card_says(
 
 
 @pytest.fixture
-def asked(example, monkeypatch):
+def asked(monkeypatch):
     """Figures that took no measuring; records with which settings they were asked for."""
     calls = []
     figures = {"elbo": -2.5, "elbo_standard_error": 0.125, "num_images": 20, "kl": [0.5, 2.0]}
-    monkeypatch.setattr(example, "measure", lambda _, **settings: calls.append(settings) or figures)
+    monkeypatch.setattr(
+        evaluation, "evaluate_all", lambda _, **settings: calls.append(settings) or figures
+    )
     return calls
 
 
@@ -117,20 +119,6 @@ def test_progress_shows_unless_it_is_unwanted_or_would_break_the_json(
     for options in ([], ["--quiet"], ["--json"]):
         run(example, monkeypatch, preset, *options)
     assert [settings["progress"] for settings in asked] == [True, False, False]
-
-
-def test_no_samples_and_no_labels_leave_out_what_needs_them(example, loaded, make_vae):
-    figures = example.measure(make_vae(), "unlabelled", num_samples=0, progress=False)
-    assert {"elbo", "rate", "active_units", "mean_squared_error"} <= figures.keys()
-    assert not {"log_likelihood", "nll", "num_samples", "probe_accuracy"} & figures.keys()
-
-
-def test_a_kl_for_each_latent_is_left_out_where_there_is_none(example, loaded, make_vae):
-    figures = example.measure(
-        make_vae(prior="gaussian_mixture"), "unlabelled", num_samples=2, progress=False
-    )
-    assert {"elbo", "log_likelihood", "active_units"} <= figures.keys()
-    assert "kl_per_dimension" not in figures
 
 
 def test_a_keras_file_is_measured_on_the_data_set_that_is_named(

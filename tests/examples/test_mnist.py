@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 import keras_vae
+from keras_vae.datasets import source
 
 SETTINGS = ["--steps", "5", "--batch-size", "8", "--hidden-sizes", "6", "--latent-dim", "3"]
 
@@ -30,6 +31,7 @@ def loaded(monkeypatch):
         return keras_vae.datasets.from_arrays(images, None, batch_size, seed=seed, start=start)
 
     monkeypatch.setattr(keras_vae.datasets, "load", load)
+    monkeypatch.setattr(source, "prepared_builder", lambda name: None)
     return names
 
 
@@ -74,9 +76,13 @@ def test_without_mnist_it_says_so_and_takes_typeset_digits(
         return load(name, *arguments, **settings)
 
     monkeypatch.setattr(keras_vae.datasets, "load", unavailable)
+    monkeypatch.setattr(source, "prepared_builder", unavailable)
     run(mnist, monkeypatch, *SETTINGS, "--output-dir", str(tmp_path))
     assert loaded == ["typeset_digits"]
-    assert "training on typeset_digits instead" in capsys.readouterr().out
+    assert (
+        "MNIST is neither prepared here nor downloadable: training on typeset_digits instead."
+        in capsys.readouterr().out
+    )
 
     with pytest.raises(SystemExit) as exit:
         run(mnist, monkeypatch, *SETTINGS, "--dataset", "mnist", "--output-dir", str(tmp_path))
@@ -89,8 +95,11 @@ def test_without_mnist_it_says_so_and_takes_typeset_digits(
     [
         (["--beta", "-1"], "`beta`. Expected a finite number of at least 0. Received: beta=-1.0"),
         (["--beta", "nan"], "`beta`. Expected a finite number"),
-        (["--latent-dim", "0"], "`latent_dim`. Expected positive integers. Received: 0"),
-        (["--hidden-sizes", "-3"], "`hidden_sizes`. Expected positive integers. Received: -3"),
+        (
+            ["--latent-dim", "0"],
+            "`latent_dim`. Expected a positive integer. Received: latent_dim=0",
+        ),
+        (["--hidden-sizes", "-3"], "`hidden_sizes`. Expected a sequence of positive integers"),
     ],
 )
 def test_bad_settings_are_one_clear_line_and_nothing_is_written(

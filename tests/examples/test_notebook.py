@@ -23,12 +23,10 @@ STEPS = 32
 
 # Runs after the notebook's own imports: not even a machine with a network takes MNIST here.
 WITHOUT_MNIST = """
-def load_without_mnist(name, *arguments, load=keras_vae.datasets.load, **settings):
-    if name == "mnist":
-        raise keras_vae.datasets.DatasetUnavailableError("no MNIST here")
-    return load(name, *arguments, **settings)
+def without_mnist(name):
+    raise keras_vae.datasets.DatasetUnavailableError("no MNIST here")
 
-keras_vae.datasets.load = load_without_mnist
+keras_vae.datasets.source.prepared_builder = without_mnist
 """
 
 # Runs last. Strings, because JSON knows no other keys.

@@ -1,7 +1,6 @@
 """Sweeps over few settings, of tiny networks on few typeset digits."""
 
 import csv
-import importlib.util
 import json
 import os
 import subprocess
@@ -25,16 +24,11 @@ TINY = [
 
 
 @pytest.fixture
-def sweep(monkeypatch):
+def sweep(load_program, monkeypatch):
     # It sets the number of threads, which the tests after it need not have.
     for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
         monkeypatch.setenv(name, "1")
-    spec = importlib.util.spec_from_file_location("examples_sweep", EXAMPLE)
-    module = importlib.util.module_from_spec(spec)
-    # Dataclasses look their module up.
-    monkeypatch.setitem(sys.modules, spec.name, module)
-    spec.loader.exec_module(module)
-    return module
+    return load_program("examples/sweep.py")
 
 
 @pytest.fixture(scope="module")
@@ -165,14 +159,24 @@ def test_points_are_all_combinations_in_order_whatever_the_order_of_the_options(
         (["--network", "mlp", "rnn"], "`network`. Expected one of ['mlp', 'conv']"),
         (["--filters", "8"], "'filters' changes nothing without --network conv"),
         # The library's own refusals, before any work.
-        (["--beta", "1", "-1"], "`beta`. Expected a finite number of at least 0. Received: -1"),
+        (
+            ["--beta", "1", "-1"],
+            "`beta`. Expected a finite number of at least 0. Received: beta=-1",
+        ),
         (["--beta", "nan"], "`beta`. Expected a finite number"),
-        (["--latent-dim", "2", "0"], "`latent_dim`. Expected positive integers. Received: 0"),
+        (
+            ["--latent-dim", "2", "0"],
+            "`latent_dim`. Expected a positive integer. Received: latent_dim=0",
+        ),
         (["--reduction", "sum", "median"], "`reduction`. Expected one of ['sum', 'mean']"),
         (["--scale", "cube"], "`scale`. Expected one of"),
         (["--binarize", "always"], "`binarize`. Expected one of"),
         (["--test-split", "tset"], "Unknown split 'tset' of 'typeset_digits'"),
         (["--workers", "0"], "`workers`. Expected a positive integer. Received: workers=0"),
+        (
+            ["--search", "3", "--beta", "1", "--latent-dim", "2", "--learning-rate", "1"],
+            "There is nothing to search",
+        ),
         (["--search", "-1"], "`search`. Expected an integer of at least 0"),
         (["--search", "3", "--beta", "-2", "1"], "`beta`. Expected a finite number of at least 0"),
     ],
@@ -192,7 +196,10 @@ def test_a_folder_of_another_sweep_is_refused(main, invented, tmp_path, capsys):
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     assert main("--beta", "0", "2", "--output-dir", tmp_path) == 2
     error = capsys.readouterr().err
-    assert "holds another sweep" in error and "Choose another --output-dir" in error
+    assert (
+        "holds another sweep, of varied: {'beta': [0.0, 1.0]}, now {'beta': [0.0, 2.0]}." in error
+    )
+    assert "Choose another --output-dir" in error
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 

@@ -1,10 +1,10 @@
 """The experiments' pictures and tables, from the folders of two made-up sweeps."""
 
-import json
 import math
 import sys
 
 import numpy as np
+import optuna
 import pytest
 import tensorflow as tf
 from PIL import Image
@@ -24,16 +24,15 @@ def experiments(load_program):
     return load_program("tools/experiments.py")
 
 
-def invented(point):
-    """What a point might have come to: the ELBO rises up to three latents and is level then."""
-    seed, latents = point["seed"], point["latent_dim"]
-    rate = 5.0 * min(latents, 3) / (0.5 + point["beta"]) + 0.2 * seed
-    distortion = 100 - 1.5 * rate + 50 * point["beta"]
+def invented(setting):
+    """What a setting might come to: the ELBO rises up to three latents and is level then."""
+    seed, latents = setting["seed"], setting["latent_dim"]
+    rate = 5.0 * min(latents, 3) / (0.5 + setting["beta"]) + 0.2 * seed
+    distortion = 100 - 1.5 * rate + 50 * setting["beta"]
     elbo = -(distortion + rate)
     curve = [elbo - 10 / epoch for epoch in range(1, EPOCHS + 1)]
     return {
-        "parameters": point,
-        "figures": {
+        "results": {
             **{"elbo": elbo, "distortion": distortion, "rate": rate},
             **{"active_units": min(latents, 3), "mean_squared_error": 0.01, "train_elbo": elbo},
             "elbo_standard_error": 0.3,
@@ -43,7 +42,6 @@ def invented(point):
             "variance_of_means": [1.0] * latents,
         },
         "epochs": {"loss": curve, "val_elbo": curve},
-        "seconds": 1.0,
     }
 
 
@@ -51,20 +49,24 @@ def invented(point):
 def run_sweep(sweep, tmp_path):
     """Makes the folder that a sweep would leave, without training anything."""
 
-    def run(name, varied, models=False, leave_out=0):
-        asked = sweep.parse([*varied, f"seed={','.join(map(str, range(SEEDS)))}"], [], models)
+    def run(name, models=False, leave_out=0, **varied):
+        asked = sweep.Sweep({**varied, "seed": list(range(SEEDS))}, {}, save_models=models)
         folder = tmp_path / name
         sweep.claim(asked, folder)
-        points = list(asked.points.items())
-        for point_name, point in points[: len(points) - leave_out]:
-            path = folder / "points" / f"{point_name}.json"
-            sweep.write_whole(path, json.dumps(invented(point)))
+        study = sweep.open_study(asked, folder)
+        points = asked.combinations()
+        for chosen in points[: len(points) - leave_out]:
+            setting = asked.setting(chosen)
+            rows = {"rows": invented(setting)}
+            finished = {"value": rows["rows"]["results"]["elbo"], "user_attrs": rows}
+            study.add_trial(
+                optuna.create_trial(params=chosen, distributions=asked.spaces, **finished)
+            )
             if models:
                 (folder / "models").mkdir(exist_ok=True)
-                sweep.build({**point, "hidden_sizes": [2]}, (8, 8, 1)).save(
-                    folder / "models" / f"{point_name}.keras"
-                )
-        sweep.write_tables(asked, folder)
+                path = folder / "models" / f"{asked.name(study.trials[-1])}.keras"
+                sweep.build({**setting, "hidden_sizes": "[2]"}, (8, 8, 1)).save(path)
+        sweep.write_tables(study, asked, folder)
         return folder
 
     return run
@@ -89,8 +91,8 @@ def main(experiments, monkeypatch):
 
 
 def test_it_draws_tabulates_and_copies(run_sweep, main, tmp_path, capsys):
-    beta = run_sweep("beta", ["beta=0,0.1,2"], models=True)
-    latents = run_sweep("latents", ["latent_dim=1,2,3,10"])
+    beta = run_sweep("beta", beta=[0.0, 0.1, 2.0], models=True)
+    latents = run_sweep("latents", latent_dim=[1, 2, 3, 10])
     folder = tmp_path / "drawn"
     arguments = ["--beta", beta, "--latents", latents, "--latents-mean", latents]
     assert main(*arguments, "--compare", "0", "2", "--output-dir", folder) == 0
@@ -127,7 +129,7 @@ def test_beta_of_the_mean_form_is_told_in_the_sum_form(experiments):
 
 
 def test_figures_are_over_the_seeds(experiments, run_sweep):
-    sweep = experiments.Sweep(run_sweep("latents", ["latent_dim=1,2"]), "latent_dim")
+    sweep = experiments.Sweep(run_sweep("latents", latent_dim=[1, 2]), "latent_dim")
     assert sweep.values == [1, 2]
     # The rates are 5 / 1.5 and 10 / 1.5, and 0.2 more for the second seed.
     np.testing.assert_allclose(sweep.means("rate"), [5 / 1.5 + 0.1, 10 / 1.5 + 0.1])
@@ -155,9 +157,9 @@ def test_figures_are_over_the_seeds(experiments, run_sweep):
 def test_what_cannot_be_drawn_is_one_clear_line(
     run_sweep, main, tmp_path, monkeypatch, capsys, arguments, message
 ):
-    run_sweep("beta", ["beta=0,1"])
-    run_sweep("latents", ["latent_dim=1,2"])
-    run_sweep("cut_off", ["latent_dim=1,2"], leave_out=1)
+    run_sweep("beta", beta=[0.0, 1.0])
+    run_sweep("latents", latent_dim=[1, 2])
+    run_sweep("cut_off", latent_dim=[1, 2], leave_out=1)
     monkeypatch.chdir(tmp_path)
     folders = ["--beta", "beta", "--latents", "latents", "--output-dir", "drawn"]
     assert main(*folders, "--compare", "1", *arguments) == 2

@@ -33,8 +33,6 @@ def few_digits(tmp_path_factory):
 @pytest.fixture
 def main(example, few_digits, monkeypatch):
     """Runs the command on the few digits, without compiling, which takes longer than the steps."""
-    builder = functools.partial(source.prepared_builder, data_dir=few_digits)
-    monkeypatch.setattr(example, "prepared_builder", builder)
     load = functools.partial(keras_vae.datasets.load, data_dir=few_digits)
     monkeypatch.setattr(keras_vae.datasets, "load", load)
     compile = keras_vae.VAE.compile
@@ -111,17 +109,6 @@ def test_what_cannot_be_is_one_clear_line(main, tmp_path, capsys, arguments, mes
     assert exit.value.code == 2
     error = capsys.readouterr().err
     assert message in error and "Traceback" not in error
-
-
-def test_without_mnist_the_digits_are_typeset(example, monkeypatch, capsys):
-    def unavailable(name):
-        raise keras_vae.datasets.DatasetUnavailableError(name)
-
-    monkeypatch.setattr(example, "prepared_builder", unavailable)
-    assert example._available(None) == "typeset_digits"
-    assert "training on typeset_digits instead" in capsys.readouterr().out
-    with pytest.raises(keras_vae.datasets.DatasetUnavailableError):
-        example._available("mnist")
 
 
 def test_a_row_goes_along_the_codes_of_its_latent(example, monkeypatch):

@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 import keras_vae
-from keras_vae import networks, objectives, presets
+from keras_vae import evaluation, networks, objectives, presets
 
 BYTES = np.random.default_rng(0).integers(0, 256, (60, 28, 28, 1), dtype=np.uint8)
 TINY = {
@@ -72,7 +72,7 @@ def trained(example, monkeypatch):
         models.append((vae, settings))
         return {"elbo": -1.0}
 
-    monkeypatch.setattr(example, "measure", measure)
+    monkeypatch.setattr(evaluation, "evaluate_all", measure)
     # Compiling takes longer than so few steps do without.
     compile = keras_vae.VAE.compile
     monkeypatch.setattr(
@@ -93,7 +93,7 @@ def test_the_model_loads_and_its_card_holds_what_it_is_worth(
     monkeypatch.setattr(presets, "folder", lambda: tmp_path)
     card, vae = presets.card("tiny"), keras_vae.VAE.from_preset("tiny")
     assert card["description"] == "A tiny VAE."
-    again = example.measure(vae, **card["evaluation"], progress=False)
+    again = evaluation.evaluate_all(vae, **card["evaluation"], progress=False)
     for name in ("elbo", "rate", "log_likelihood", "mean_squared_error"):
         assert card["figures"][name] == pytest.approx(again[name], rel=1e-5), name
     assert card["figures"]["num_samples"] == 3 and card["figures"]["num_images"] == 20
@@ -149,7 +149,7 @@ def test_the_model_is_safe_before_it_is_measured(
     def interrupted(vae, **settings):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(example, "measure", interrupted)
+    monkeypatch.setattr(evaluation, "evaluate_all", interrupted)
     recipe()
     with pytest.raises(KeyboardInterrupt):
         example.train("tiny", tmp_path)
