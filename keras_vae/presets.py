@@ -14,6 +14,7 @@ import io
 import json
 import math
 import os
+import tempfile
 import zipfile
 import zlib
 from pathlib import Path
@@ -21,10 +22,13 @@ from pathlib import Path
 import h5py
 import keras
 
+from keras_vae import arguments
 from keras_vae.files import write_whole
 
 CARD_FORMAT = 1
 _REQUIRED = {"format": int, "name": str, "description": str, "sha256": str, "versions": dict}
+# What the card says by itself, and nobody else may say.
+_OWN = ("format", "name", "class", "num_parameters", "versions", "sha256")
 _PARTS = {"metadata.json", "config.json", "model.weights.h5"}
 _LARGEST_CARD = 2**20
 _LARGEST_MODEL = 2**30
@@ -34,12 +38,13 @@ class HasPresets(keras.Model):
     """A model that loads from a preset, and saves itself as one."""
 
     @classmethod
-    def from_preset(cls, preset: str):
+    def from_preset(cls, preset: str | os.PathLike):
         """Loads a trained model.
 
         Args:
-            preset: A name from `keras_vae.presets.names()`, or a folder that `save_to_preset`
-                wrote.
+            preset: A name from `keras_vae.presets.names()`, which means the model that ships with
+                the package whatever folders there are; or a folder that `save_to_preset` wrote,
+                such as `"runs/mine"`. A folder with a name of those is `"./mnist_mlp"` or a `Path`.
 
         Returns:
             The model, compiled with Adam at a learning rate of 0.001: ready to `fit`.
@@ -60,7 +65,12 @@ class HasPresets(keras.Model):
 
         Args:
             directory: The preset's folder, made if need be; its name is the preset's name.
-            **details: What else the card should say, such as `description` or `figures`.
+            **details: What else the card should say, such as `description`, a string, or `figures`:
+                anything that JSON takes.
+
+        Raises:
+            ValueError: Before anything is written, if the card could not be read again, or the
+                folder holds another preset.
         """
         save(self, directory, **details)
 
@@ -84,7 +94,8 @@ def card(preset: str | os.PathLike) -> dict:
     """The card of a preset.
 
     Args:
-        preset: A name from `names()`, or a folder that `save_to_preset` wrote.
+        preset: A name from `names()`, or a folder that `save_to_preset` wrote; see
+            `HasPresets.from_preset`.
 
     Returns:
         What its JSON file holds.
@@ -99,7 +110,8 @@ def load(preset: str | os.PathLike) -> keras.Model:
     """Loads a preset.
 
     Args:
-        preset: A name from `names()`, or a folder that `save_to_preset` wrote.
+        preset: A name from `names()`, or a folder that `save_to_preset` wrote; see
+            `HasPresets.from_preset`.
 
     Returns:
         The model, compiled with Adam at a learning rate of 0.001: ready to `fit`.
@@ -143,22 +155,66 @@ def save(model: keras.Model, directory: str | os.PathLike, **details) -> Path:
 
     Returns:
         The path of the card.
+
+    Raises:
+        ValueError: Before anything is written, if the card could not be read again, or the folder
+            holds another preset.
     """
     directory = Path(directory)
-    return write(model, directory, directory.resolve().name, details)
+    name = directory.resolve().name
+    others = sorted(path.name for path in directory.glob("*.json") if path.stem != name)
+    if others:
+        raise ValueError(
+            f"A preset's folder holds one card, a .json file. Received: {str(directory)!r} with "
+            f"{others}. Choose another folder."
+        )
+    return write(model, directory, name, details)
 
 
 def write(model: keras.Model, directory: Path, name: str, details: dict) -> Path:
-    """Writes `NAME.keras` and `NAME.json` into a folder, each whole or not at all."""
+    """Writes `NAME.keras` and `NAME.json` into a folder: both whole, or neither.
+
+    Raises:
+        ValueError: Before anything is written, if the card could not be read again.
+    """
+    model_path, card_path = directory / f"{name}.keras", directory / f"{name}.json"
+    _card_text(model, name, details, sha256="0" * 64)
+    for path in (model_path, card_path):
+        if path.exists() and not path.is_file():
+            raise ValueError(f"{path} is in the way: it is no file. Choose another folder.")
+    directory.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{name}.", dir=directory) as folder:
+        new_model, new_card = Path(folder, model_path.name), Path(folder, card_path.name)
+        _without_optimizer_state(model).save(new_model)
+        digest = hashlib.sha256(new_model.read_bytes()).hexdigest()
+        new_card.write_text(_card_text(model, name, details, digest), encoding="utf-8")
+        before = model_path.read_bytes() if model_path.exists() else None
+        os.replace(new_model, model_path)
+        try:
+            os.replace(new_card, card_path)
+        except BaseException:
+            # The card that is still there vouches for the model from before.
+            if before is None:
+                model_path.unlink()
+            else:
+                write_whole(model_path, before)
+            raise
+    return card_path
+
+
+def _card_text(model, name, details, sha256):
+    """The card as it is written, which is sure to be read again."""
     import numpy as np
     import tensorflow as tf
 
     import keras_vae
 
-    directory.mkdir(parents=True, exist_ok=True)
-    model_path = directory / f"{name}.keras"
-    temporary = directory / f".{name}.tmp.keras"
-    _without_optimizer_state(model).save(temporary)
+    taken = sorted(set(details) & set(_OWN))
+    if taken:
+        raise ValueError(
+            f"A card says by itself what these are: {list(_OWN)}. Received: {taken} among the "
+            "details. Give them other names."
+        )
     contents = {
         "format": CARD_FORMAT,
         "name": name,
@@ -172,16 +228,25 @@ def write(model: keras.Model, directory: Path, name: str, details: dict) -> Path
             "tensorflow": tf.__version__,
             "numpy": np.__version__,
         },
-        "sha256": hashlib.sha256(temporary.read_bytes()).hexdigest(),
+        "sha256": sha256,
     }
-    text = json.dumps(contents, indent=2) + "\n"
-    os.replace(temporary, model_path)
-    card_path = directory / f"{name}.json"
-    write_whole(card_path, text)
-    return card_path
+    try:
+        text = json.dumps(contents, indent=2) + "\n"
+        _parsed_card(text, name)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ValueError(
+            f"The card of {name!r} could not be read again: {error}. Expected: details that JSON "
+            "takes, such as strings, finite numbers and lists and dictionaries of them."
+        ) from None
+    return text
 
 
 def _card_path(preset):
+    known = names()
+    if not isinstance(preset, str | os.PathLike):
+        raise arguments.invalid("preset", f"one of {known} or a folder", preset)
+    if isinstance(preset, str) and preset in known:
+        return folder() / f"{preset}.json"
     if Path(preset).is_dir():
         cards = [*Path(preset).glob("*.json")]
         if len(cards) != 1:
@@ -190,28 +255,21 @@ def _card_path(preset):
                 f"{len(cards)}"
             )
         return cards[0]
-    path = folder() / f"{preset}.json"
-    if str(preset) not in names():
-        close = difflib.get_close_matches(str(preset), names(), n=1)
-        raise ValueError(
-            f"Unknown preset. Expected one of {names()} or a folder. Received: {str(preset)!r}."
-            + (f" Did you mean {close[0]!r}?" if close else "")
-        )
-    return path
+    close = difflib.get_close_matches(str(preset), known, n=1)
+    raise ValueError(
+        f"Unknown preset. Expected one of {known} or a folder. Received: {str(preset)!r}."
+        + (f" Did you mean {close[0]!r}?" if close else "")
+    )
 
 
 def _read_card(path):
     try:
+        # A pipe without a writer would be waited for without end.
+        if path.exists() and not path.is_file():
+            raise ValueError("it is no regular file")
         if path.stat().st_size > _LARGEST_CARD:
             raise ValueError(f"it is larger than {_LARGEST_CARD} bytes")
-        contents = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_number)
-        if not isinstance(contents, dict):
-            raise ValueError("it holds no object")
-        for key, kind in _REQUIRED.items():
-            if type(contents.get(key)) is not kind:
-                raise ValueError(f"its entry {key!r} is missing or no {kind.__name__}")
-        if contents["name"] != path.stem:
-            raise ValueError(f"it is the card of {contents['name']!r}")
+        contents = _parsed_card(path.read_text(encoding="utf-8"), path.stem)
     except (OSError, ValueError, RecursionError) as error:
         raise ValueError(f"The card {path} cannot be read: {error}.") from None
     if not 1 <= contents["format"] <= CARD_FORMAT:
@@ -219,6 +277,21 @@ def _read_card(path):
             f"The card {path} is of format {contents['format']}, this version of keras_vae reads "
             f"1 to {CARD_FORMAT}. Upgrade keras_vae."
         )
+    return contents
+
+
+def _parsed_card(text, name):
+    """What a card's text says; a `ValueError` or `RecursionError` if they are none of that name."""
+    if len(text) > _LARGEST_CARD:
+        raise ValueError(f"it is larger than {_LARGEST_CARD} bytes")
+    contents = json.loads(text, parse_constant=_no_number)
+    if not isinstance(contents, dict):
+        raise ValueError("it holds no object")
+    for key, kind in _REQUIRED.items():
+        if type(contents.get(key)) is not kind:
+            raise ValueError(f"its entry {key!r} is missing or no {kind.__name__}")
+    if contents["name"] != name:
+        raise ValueError(f"it is the card of {contents['name']!r}")
     return contents
 
 

@@ -6,7 +6,10 @@ Every card here vouches for its model, as a stranger's would.
 import hashlib
 import io
 import json
+import os
 import shutil
+import signal
+import socket
 import zipfile
 from pathlib import Path
 
@@ -433,3 +436,26 @@ def test_a_folder_of_two_cards_is_refused(preset):
 def test_a_name_that_is_a_path_is_refused(name):
     with pytest.raises(ValueError, match="Unknown preset"):
         load(name)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "socket"])
+@pytest.mark.parametrize("name", ["tiny.json", "tiny.keras"])
+def test_what_is_no_regular_file_is_refused(preset, monkeypatch, name, kind):
+    path = preset / name
+    path.unlink()
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    else:
+        monkeypatch.chdir(preset)  # The path of a socket may not be long.
+        with socket.socket(socket.AF_UNIX) as server:
+            server.bind(name)
+    # Opening a pipe waits for its writer: without end, where there is none.
+    signal.alarm(60)
+    message = "it is no regular file" if name == "tiny.json" else "lacks its model"
+    try:
+        with pytest.raises(ValueError, match=message):
+            load(preset)
+    finally:
+        signal.alarm(0)

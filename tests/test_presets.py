@@ -2,6 +2,7 @@
 
 import json
 import zipfile
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -244,3 +245,91 @@ def test_a_shipped_preset_goes_on_training_and_round_trips(name, tmp_path):
 
 def test_the_shipped_presets_are_less_than_25_megabytes_together():
     assert sum(path.stat().st_size for path in presets.folder().glob("*.keras")) < 25e6
+
+
+# What is written can be read ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("details", "message"),
+    [
+        ({"figures": {"loss": float("nan")}}, "NaN is no JSON"),
+        ({"figures": {"loss": -float("inf")}}, "-Infinity is no JSON"),
+        ({"figures": {"loss": np.float32(1)}}, "float32 is not JSON serializable"),
+        ({"description": ["a"]}, "'description' is missing or no str"),
+        ({"description": "x" * 2**20}, "larger than 1048576 bytes"),
+        ({"name": "other"}, r"Received: \['name'\] among the details"),
+        ({"format": 2, "sha256": "0"}, r"Received: \['format', 'sha256'\]"),
+        ({"class": "VAE"}, r"Received: \['class'\]"),
+        ({"versions": {}, "num_parameters": 1}, r"Received: \['num_parameters', 'versions'\]"),
+    ],
+)
+def test_a_card_that_could_not_be_read_is_not_written(tmp_path, details, message):
+    with pytest.raises(ValueError, match=message):
+        presets.save(small_vae(), tmp_path / "new" / "tiny", **details)
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_second_card_is_not_written_into_a_folder(saved, tmp_path):
+    _, folder = saved
+    folder = folder.rename(tmp_path / "renamed")
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    with pytest.raises(ValueError, match=r"holds one card.*\['tiny.json'\].*another folder"):
+        small_vae().save_to_preset(folder)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+@pytest.mark.parametrize("failing", ["the model", "the card"])
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_saving_that_fails_leaves_what_there_was(
+    saved, tmp_path, images, monkeypatch, failing, is_first
+):
+    vae, folder = saved
+    folder = tmp_path / "first" / "tiny" if is_first else folder
+    suffix = ".keras" if failing == "the model" else ".json"
+    replace = presets.os.replace
+
+    def full(source, target):
+        if str(source).endswith(suffix):
+            raise OSError(28, "No space left on device")
+        replace(source, target)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(presets.os, "replace", full)
+        with pytest.raises(OSError, match="No space left"):
+            small_vae(seed=5).save_to_preset(folder)
+    names = set() if is_first else {"tiny.keras", "tiny.json"}
+    assert {path.name for path in folder.iterdir()} == names
+    if not is_first:
+        again = keras_vae.VAE.from_preset(folder)
+        np.testing.assert_allclose(again.reconstruct(images), vae.reconstruct(images), atol=1e-6)
+
+
+def test_a_folder_in_the_place_of_a_file_is_refused_before_anything_is_written(tmp_path):
+    (tmp_path / "tiny" / "tiny.json").mkdir(parents=True)
+    with pytest.raises(ValueError, match=r"tiny\.json is in the way"):
+        small_vae().save_to_preset(tmp_path / "tiny")
+    assert [path.name for path in (tmp_path / "tiny").iterdir()] == ["tiny.json"]
+
+
+# Names and folders -------------------------------------------------------------------------------
+
+
+def test_a_name_means_the_model_that_ships_whatever_folders_there_are(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mnist_mlp").mkdir()
+    assert presets.card("mnist_mlp")["data"]["name"] == "mnist"
+
+
+def test_a_folder_with_the_name_of_a_shipped_model_is_reached_by_its_path(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    small_vae().save_to_preset("mnist_mlp", description="Mine.")
+    assert presets.card("./mnist_mlp")["description"] == "Mine."
+    assert presets.card(Path("mnist_mlp"))["description"] == "Mine."
+    assert presets.card("mnist_mlp")["description"] != "Mine."
+
+
+@pytest.mark.parametrize("preset", [5, None, 1.5, ["mnist_mlp"], b"mnist_mlp"])
+def test_what_is_neither_name_nor_folder_is_refused(preset):
+    with pytest.raises(ValueError, match=r"argument `preset`. Expected one of \[.*'mnist_mlp'"):
+        keras_vae.VAE.from_preset(preset)

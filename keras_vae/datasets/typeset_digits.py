@@ -13,7 +13,10 @@ single array expression.
 """
 
 import functools
+import struct
+import zlib
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import ClassVar
 
@@ -210,9 +213,35 @@ class TypesetDigits(tfds.core.GeneratorBasedBuilder):
         return {split: self._generate_examples(split) for split in SPLITS}
 
     def _generate_examples(self, split: str) -> Iterator[tuple[int, dict]]:
-        for start in range(0, SPLITS[split], _BLOCK):
-            factors = draw_factors(split, start, min(start + _BLOCK, SPLITS[split]))
-            for i, image in enumerate(render(factors)):
-                example = {name: values[i] for name, values in factors.items()}
-                # Pillow encodes so small a PNG in half the time that TensorFlow takes.
-                yield start + i, {"image": Image.fromarray(image[..., 0]), **example}
+        starts = range(0, SPLITS[split], _BLOCK)
+        # Drawn and encoded by other threads, while this one writes what they have done.
+        with ThreadPoolExecutor() as pool:
+            blocks = pool.map(functools.partial(_encoded_block, split), starts)
+            for start, (factors, images) in zip(starts, blocks, strict=True):
+                for i, image in enumerate(images):
+                    example = {name: values[i] for name, values in factors.items()}
+                    yield start + i, {"image": image, **example}
+
+
+def _encoded_block(split, start):
+    """The factors of up to `_BLOCK` examples, and their images as PNG."""
+    factors = draw_factors(split, start, min(start + _BLOCK, SPLITS[split]))
+    return factors, [_png(image[..., 0]) for image in render(factors)]
+
+
+def _png(image):
+    """A grey image as PNG, in a fifth of the time that Pillow takes for one so small."""
+    height, width = image.shape
+    # Before each row stands a byte that says how it is filtered: 0 is not at all.
+    rows = np.zeros((height, 1 + width), np.uint8)
+    rows[:, 1:] = image
+    header = struct.pack(">2I5B", width, height, 8, 0, 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows, 1)), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(content))
+        + kind
+        + content
+        # The check is of the kind and the content together.
+        + struct.pack(">I", zlib.crc32(content, zlib.crc32(kind)))
+        for kind, content in chunks
+    )

@@ -1,10 +1,13 @@
 """Tests of the typeset digits: the factors, the pictures they give, and the TFDS builder."""
 
+import io
 import itertools
 
 import numpy as np
 import pytest
+import tensorflow as tf
 import tensorflow_datasets as tfds
+from PIL import Image
 
 from keras_vae.datasets import typeset_digits
 from keras_vae.datasets.typeset_digits import (
@@ -171,3 +174,14 @@ def test_builder_round_trip(tmp_path, monkeypatch):
     images, labels = builder.as_dataset(split="train", as_supervised=True, batch_size=-1)
     assert images.shape == (30, 28, 28, 1)
     np.testing.assert_array_equal(labels, draw_factors("train", 0, 30)["label"])
+
+
+@pytest.mark.parametrize("shape", [(28, 28), (1, 3), (5, 300)])
+def test_images_are_encoded_without_loss_as_any_reader_decodes_them(shape):
+    image = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    encoded = typeset_digits._png(image)
+    with Image.open(io.BytesIO(encoded)) as opened:
+        opened.verify()  # The checks of the chunks.
+    with Image.open(io.BytesIO(encoded)) as opened:
+        np.testing.assert_array_equal(np.asarray(opened), image)
+    np.testing.assert_array_equal(tf.io.decode_png(encoded)[..., 0], image)

@@ -1,6 +1,9 @@
 """The main job, on a few small images in place of MNIST."""
 
+import re
+import subprocess
 import sys
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -11,6 +14,7 @@ from PIL import Image
 import keras_vae
 from keras_vae.datasets import source
 
+ROOT = Path(__file__).parents[2]
 SETTINGS = ["--steps", "5", "--batch-size", "8", "--hidden-sizes", "6", "--latent-dim", "3"]
 
 
@@ -93,13 +97,20 @@ def test_without_mnist_it_says_so_and_takes_typeset_digits(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--beta", "-1"], "`beta`. Expected a finite number of at least 0. Received: beta=-1.0"),
+        (["--beta", "-1"], "`beta`. Expected a finite number of at least 0. Received: beta=-1"),
         (["--beta", "nan"], "`beta`. Expected a finite number"),
         (
             ["--latent-dim", "0"],
             "`latent_dim`. Expected a positive integer. Received: latent_dim=0",
         ),
         (["--hidden-sizes", "-3"], "`hidden_sizes`. Expected a sequence of positive integers"),
+        (["--steps", "0"], "`steps`. Expected a positive integer. Received: steps=0"),
+        (["--steps", "-5"], "`steps`. Expected a positive integer. Received: steps=-5"),
+        (["--steps", "0", "--resume"], "`steps`. Expected a positive integer. Received: steps=0"),
+        (["--batch-size", "0"], "`batch_size`. Expected a positive integer"),
+        (["--learning-rate", "0"], "`learning_rate`. Expected a positive number"),
+        (["--learning-rate", "inf"], "`learning_rate`. Expected a positive number"),
+        (["--seed", "-1"], "`seed`. Expected an integer from 0 to"),
     ],
 )
 def test_bad_settings_are_one_clear_line_and_nothing_is_written(
@@ -109,8 +120,8 @@ def test_bad_settings_are_one_clear_line_and_nothing_is_written(
         run(mnist, monkeypatch, *SETTINGS, *arguments, "--output-dir", str(tmp_path / "run"))
     assert exit.value.code == 2
     error = capsys.readouterr().err
-    assert message in error and "Traceback" not in error
-    assert not (tmp_path / "run").exists()
+    assert message in error and error.count("\n") == 1
+    assert not (tmp_path / "run").exists() and loaded == []
 
 
 def test_a_folder_that_cannot_be_written_is_an_error_before_any_work(
@@ -149,6 +160,139 @@ def test_an_interrupted_run_ends_as_one_that_never_was(mnist, loaded, monkeypatc
         np.testing.assert_array_equal(a, b)
 
 
+def error_of(mnist, monkeypatch, capsys, status, *arguments):
+    """What a run that ends with this status says of it, in its last line."""
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as exit:
+        run(mnist, monkeypatch, *SETTINGS, *arguments)
+    assert exit.value.code == status
+    printed = capsys.readouterr()
+    assert "Everything is in" not in printed.out
+    (line,) = printed.err.strip().splitlines()
+    return line
+
+
+@pytest.mark.parametrize("resume", [[], ["--resume"]])
+@pytest.mark.filterwarnings("error:StopOnNonFinite")
+def test_a_training_that_diverges_is_an_error_and_leaves_no_model(
+    mnist, loaded, monkeypatch, tmp_path, capsys, resume
+):
+    monkeypatch.setattr(mnist, "_steps_between_saves", lambda steps: 5)
+    folder = tmp_path / "run"
+    arguments = ["--steps", "40", "--learning-rate", "1e30", *resume, "--output-dir", str(folder)]
+    error = error_of(mnist, monkeypatch, capsys, 1, *arguments)
+    assert "has diverged: at step" in error and "--learning-rate lower than 1e+30" in error
+    assert not list(folder.glob("*.keras"))
+    if resume:  # It cannot be gone on with as if that epoch were done.
+        assert "has diverged" in error_of(mnist, monkeypatch, capsys, 1, *arguments)
+
+
+def files_of(folder):
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def test_the_folder_is_named_after_the_data_set_and_another_run_in_it_is_left_alone(
+    mnist, loaded, monkeypatch, tmp_path, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    run(mnist, monkeypatch, *SETTINGS)
+    run(mnist, monkeypatch, *SETTINGS, "--dataset", "dots")
+    assert {path.name for path in (tmp_path / "runs").iterdir()} == {"mnist", "dots"}
+    before = files_of(tmp_path)
+    for again in ([], ["--steps", "3"], ["--resume"]):
+        error = error_of(mnist, monkeypatch, capsys, 2, *again)
+        assert "runs/mnist holds another run. To replace it: `python mnist.py --steps 5" in error
+        assert "--overwrite`. To keep it, choose another folder by --output-dir." in error
+        assert files_of(tmp_path) == before
+
+
+def test_what_is_overwritten_is_what_the_program_writes_and_nothing_else(
+    mnist, loaded, monkeypatch, tmp_path
+):
+    folder = tmp_path / "run"
+    where = ["--output-dir", str(folder)]
+    run(mnist, monkeypatch, *SETTINGS, "--resume", *where)
+    written = set(files_of(folder))
+    mine = {"notes.txt", "reconstructions/mine.png", "resume/mine"}
+    for name in mine:
+        (folder / name).write_text("mine")
+    (folder / "step_00000001.png").mkdir()
+    run(mnist, monkeypatch, *SETTINGS, "--steps", "3", "--overwrite", *where)
+    left = files_of(folder)
+    later = {name for name in written if "00000004" in name or name.startswith("resume/")}
+    assert set(left) == written - later | mine
+    assert all(left[name] == b"mine" for name in mine)
+    assert pd.read_csv(folder / "elbo.csv")["step"].tolist() == [1, 2]
+
+    # A run that saves its state begins anew, too, whatever the one before had for settings.
+    run(mnist, monkeypatch, *SETTINGS, "--resume", "--overwrite", *where)
+    run(mnist, monkeypatch, *SETTINGS, "--resume", "--steps", "4", "--overwrite", *where)
+    assert int(keras.saving.load_model(folder / "model.keras").optimizer.iterations) == 4
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_ctrl_c_ends_with_a_line_that_says_where_it_stopped_and_how_to_go_on(
+    mnist, loaded, monkeypatch, tmp_path, capsys, resume
+):
+    folder = tmp_path / "run"
+    arguments = ["--output-dir", str(folder), *(["--resume"] if resume else [])]
+    move = mnist.Progress.on_train_batch_end
+
+    def interrupted(progress, batch, logs=None):
+        move(progress, batch, logs)
+        if int(progress.model.optimizer.iterations) == 3:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as broken:
+        broken.setattr(mnist.Progress, "on_train_batch_end", interrupted)
+        line = error_of(mnist, monkeypatch, capsys, 130, *arguments)
+    assert line.startswith("Stopped at step 3 of 5. ") and f"the model are in {folder}/" in line
+    vae = keras.saving.load_model(folder / "model.keras")
+    assert int(vae.optimizer.iterations) == 3
+    if resume:
+        assert line.endswith("The same command goes on.")
+    else:
+        assert line.endswith("--overwrite --resume`.")
+        arguments += ["--overwrite", "--resume"]
+    run(mnist, monkeypatch, *SETTINGS, *arguments)
+    assert "Mean loss of steps 1 to 5" in capsys.readouterr().out
+
+
+def test_ctrl_c_before_the_first_step_says_so(mnist, monkeypatch, tmp_path, capsys):
+    def load(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(keras_vae.datasets, "load", load)
+    line = error_of(mnist, monkeypatch, capsys, 130, "--output-dir", str(tmp_path / "run"))
+    assert line == "Stopped before the first step."
+
+
+def test_a_terminal_shows_a_bar_with_the_time_left_within_80_columns(
+    mnist, loaded, monkeypatch, tmp_path, capsys
+):
+    run(mnist, monkeypatch, *SETTINGS, "--output-dir", str(tmp_path / "plain"))
+    assert "\u2501" not in capsys.readouterr().out
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    run(mnist, monkeypatch, *SETTINGS, "--output-dir", str(tmp_path / "terminal"))
+    plain = re.sub(r"\x1b\[\d*[mK]|\x08", "", capsys.readouterr().out)
+    lines = [line for line in re.split(r"[\r\n]+", plain) if str(tmp_path) not in line]
+    assert any(re.match(r"1/5 \u2501+ \d+s? ?.*/step", line) for line in lines)
+    assert any(line.startswith("5/5 \u2501") for line in lines)
+    assert max(map(len, lines)) <= 80
+
+
+def test_it_says_what_it_does_before_tensorflow_is_imported():
+    program = [sys.executable, "examples/mnist.py", "--help"]
+    with subprocess.Popen(program, cwd=ROOT, stdout=subprocess.PIPE, text=True) as running:
+        first = running.stdout.readline()
+        running.kill()
+    assert first.startswith("Loading TensorFlow")
+
+
 def test_the_help_names_every_option(mnist, monkeypatch, capsys):
     with pytest.raises(SystemExit) as exit:
         run(mnist, monkeypatch, "--help")
@@ -165,6 +309,7 @@ def test_the_help_names_every_option(mnist, monkeypatch, capsys):
         "learning-rate",
         "steps",
         "seed",
+        "overwrite",
         "output-dir",
     ):
         assert f"--{option}" in printed
