@@ -15,7 +15,7 @@ import tensorflow as tf
 from keras_vae import arguments, latent_measures
 from keras_vae.datasets import from_arrays
 from keras_vae.distributions import is_factorized
-from keras_vae.training import data_checks
+from keras_vae.training import given_data
 
 # Of decoded images at once: 13 MB of MNIST's, which stay near the processor.
 _ROWS = 4096
@@ -227,7 +227,7 @@ def _over_batches(function, model, dataset, seed, progress, batch_size=1000):
     results = []
     with check.errors_made_clear():
         for index, batch in enumerate(batches):
-            images = tf.cast(data_checks.images_of(batch), tf.float32)
+            images = tf.cast(given_data.images_of(batch), tf.float32)
             noise_seed = tf.constant([seed, index], tf.int32)
             results.append([np.asarray(value) for value in function(images, noise_seed)])
             if bar:
@@ -249,7 +249,7 @@ def _checked(model, dataset, batch_size):
     _check_built(model)
     check = model.data_check()
     if not isinstance(dataset, tf.data.Dataset):
-        images = data_checks.images_of(dataset)
+        images = given_data.images_of(dataset)
         if isinstance(dataset, Iterator | keras.utils.PyDataset):
             raise ValueError(
                 "Evaluation needs images as an array, or batches of them as a `tf.data.Dataset`, "
