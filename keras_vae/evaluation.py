@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from keras_vae import arguments, datasets, latent_measures
 from keras_vae.distributions import is_factorized
-from keras_vae.training import data_checks
+from keras_vae.training import given_data
 
 # Of decoded images at once: 13 MB of MNIST's, which stay near the processor.
 _ROWS = 4096
@@ -253,7 +253,7 @@ def _checked(model, dataset, batch_size):
     _check_built(model)
     check = model.data_check()
     if not isinstance(dataset, tf.data.Dataset):
-        images = data_checks.images_of(dataset)
+        images = given_data.images_of(dataset)
         if isinstance(dataset, Iterator | keras.utils.PyDataset):
             raise ValueError(
                 "Evaluation needs images as an array, or batches of them as a `tf.data.Dataset`, "
@@ -270,7 +270,7 @@ def _checked(model, dataset, batch_size):
 
 def _inputs(model, check, batch):
     """The images of a batch, and for a conditional model their conditions."""
-    check.check_labels(data_checks.labels_of(batch))
+    check.check_labels(given_data.labels_of(batch))
     images, *condition = model.inputs_of(batch)
     return tf.cast(images, tf.float32), *condition
 

@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 
 from keras_vae import arguments, export
+from keras_vae.training.given_data import comes_in_batches, is_endless
 
 
 class Inference(keras.Model):
@@ -15,27 +16,41 @@ class Inference(keras.Model):
         """Images as the model sees them: the mean of p(x|z) at the mean of q(z|x).
 
         Args:
-            x: Images, `[n, *event]`.
-            batch_size: Int. How many pass through the networks at once. Defaults to `1024`.
-            condition: As for `encode`. Defaults to `None`.
+            x: Images, `[n, *event]`, or what `predict` takes besides: a `tf.data.Dataset`, a
+                generator or a `keras.utils.PyDataset` of batches of images, or of images and
+                labels, which are the conditions of a member that takes some.
+            batch_size: Int. How many images of an array pass through the networks at once. Defaults
+                to `1024`.
+            condition: As for `encode`, with an array. Defaults to `None`.
 
         Returns:
             `[n, *event]`, float32. Deterministic.
+
+        Raises:
+            ValueError: If the images are not such as `fit` takes, or the data have no end.
         """
-        return self._in_batches(self, batch_size, x, condition)
+        return self._of_images("reconstruct", self, batch_size, x, condition)
 
     def embed(self, x, batch_size: int = 1024, condition=None) -> tf.Tensor:
         """The means of q(z|x).
 
         Args:
-            x: Images, `[n, *event]`.
-            batch_size: Int. How many pass through the encoder at once. Defaults to `1024`.
-            condition: As for `encode`. Defaults to `None`.
+            x: Images, `[n, *event]`, or what `predict` takes besides; see `reconstruct`.
+            batch_size: Int. How many images of an array pass through the encoder at once. Defaults
+                to `1024`.
+            condition: As for `encode`, with an array. Defaults to `None`.
 
         Returns:
             `[n, latent]`, float32. Deterministic.
+
+        Raises:
+            ValueError: If the images are not such as `fit` takes, or the data have no end.
         """
-        return self._in_batches(lambda *batch: self.encode(*batch).mean(), batch_size, x, condition)
+
+        def means(*batch):
+            return self.encode(*batch).mean()
+
+        return self._of_images("embed", means, batch_size, x, condition)
 
     def sample(
         self, n: int, seed: int | None = None, batch_size: int = 1024, condition=None
@@ -86,10 +101,33 @@ class Inference(keras.Model):
                 "`build((None, height, width, channels))`, first."
             )
 
+    def _of_images(self, method, function, batch_size, x, condition):
+        """Applies a function to images, whose values are looked at unless they are symbolic."""
+        if keras.backend.is_keras_tensor(x) or (tf.is_tensor(x) and not hasattr(x, "numpy")):
+            return function(x, condition)
+        arguments.count("batch_size", batch_size)
+        if is_endless(x):
+            raise ValueError(
+                f"`{method}` needs data that have an end. Received: a {type(x).__name__} without "
+                "one. Take a number of its batches, for example `dataset.take(10)`."
+            )
+        if comes_in_batches(x) and condition is not None:
+            raise ValueError(
+                "Images that come in batches bring their conditions with them, as (images, "
+                f"conditions). Received: a {type(x).__name__} and condition={condition!r}"
+            )
+        check = self.data_check().with_optional_labels()
+        x = check.wrap_images(x, takes="conditions as `condition`")
+        if not comes_in_batches(x):
+            return self._in_batches(function, batch_size, x, condition)
+        with check.errors_made_clear():
+            parts = [function(*self.inputs_of(batch)) for batch in _batches(x)]
+        if not parts:
+            raise ValueError(f"There are no images. Received: an empty {type(x).__name__}")
+        return tf.concat(parts, axis=0)
+
     def _in_batches(self, function, batch_size, x, condition):
         """Applies a function batch by batch, so that memory does not grow with the data."""
-        if keras.backend.is_keras_tensor(x):
-            return function(x, condition)
         conditions = self.conditions(condition, len(x))
         if len(x) <= batch_size:
             return function(x, conditions)
@@ -98,3 +136,10 @@ class Inference(keras.Model):
             batch = slice(start, start + batch_size)
             parts.append(function(x[batch], None if conditions is None else conditions[batch]))
         return tf.concat(parts, axis=0)
+
+
+def _batches(data):
+    """The batches of data that have an end."""
+    if isinstance(data, keras.utils.PyDataset):
+        return (data[index] for index in range(data.num_batches))
+    return data

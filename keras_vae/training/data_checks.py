@@ -3,17 +3,29 @@
 import contextlib
 import itertools
 import math
-import numbers
-import os
-import types
+import re
 from collections.abc import Callable
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_vae.training.checked_batches import CheckedBatches
+from keras_vae.training.given_data import (
+    FIT_TAKES,
+    comes_in_batches,
+    images_of,
+    kind_of,
+    numbers_of,
+    one_array,
+    weights_of,
+)
+
 _MARK = "keras_vae image check"
 _WEIGHT_MARK = "keras_vae weight check"
+_COUNT_MARK = "keras_vae weight count check"
+# Around the message of an error that passes through TensorFlow, which adds to it.
+_MESSAGE = "<keras_vae>{}</keras_vae>"
 
 
 def as_float_images(x, event_shape: tuple[int, ...] | None = None) -> tf.Tensor:
@@ -31,7 +43,7 @@ def as_float_images(x, event_shape: tuple[int, ...] | None = None) -> tf.Tensor:
     except (TypeError, ValueError, tf.errors.InvalidArgumentError):
         raise ValueError(
             "Images must be one array [batch, *event], all of the same shape. "
-            f"Received: {_kind(x)}. Stack them, for example by `np.stack`."
+            f"Received: {kind_of(x)}. Stack them, for example by `np.stack`."
         ) from None
     _check_dtype(x.dtype.name)
     if x.shape.rank is not None:
@@ -46,12 +58,16 @@ def example_weights(sample_weight, batch_size) -> tf.Tensor:
     return tf.ensure_shape(tf.reshape(tf.cast(sample_weight, tf.float32), [batch_size]), [None])
 
 
-class DataCheck:
-    """Checks images as they are given to `fit` and `evaluate`.
+def any_labels(labels):
+    """Takes any labels, and none."""
 
-    Arrays are checked whole before anything runs. Of a `tf.data.Dataset` the type and shape are,
-    and its values batch by batch, inside the pipeline. So are a generator's. Of a `PyDataset`,
-    which may prepare its batches in other processes, the first batch is checked.
+
+class DataCheck:
+    """Checks images wherever they are given to a model.
+
+    Arrays are checked whole before anything runs. Of data that come in batches the first one is, if
+    it is at hand, and every batch as it comes: inside the pipeline of a `tf.data.Dataset`, of which
+    type and shape are known before, and where a generator or a `PyDataset` prepares it.
 
     Args:
         event_shape: Shape of one image. Defaults to `None`, which leaves the shape unchecked.
@@ -71,13 +87,37 @@ class DataCheck:
         self.event_shape = event_shape
         self.lower = lower
         self.upper = upper
-        self.check_labels = check_labels or (lambda labels: None)
+        self.check_labels = check_labels or any_labels
+
+    def with_optional_labels(self) -> "DataCheck":
+        """The same check for a method that does without labels where there are none."""
+
+        def check_labels(labels):
+            if labels is not None:
+                self.check_labels(labels)
+
+        labels = self.check_labels
+        optional = labels if labels is any_labels else check_labels
+        return DataCheck(self.event_shape, self.lower, self.upper, optional)
+
+    def wrap_images(self, x, takes: str = FIT_TAKES):
+        """As `wrap`, for what stands for images alone, as `x` of `fit` does.
+
+        Args:
+            x: An array, a list of one array, or data that come in batches.
+            takes: What the method takes besides images, and how. Defaults to what `fit` does.
+        """
+        return self.wrap(x if comes_in_batches(x) else one_array(x, self.event_shape, takes))
 
     def wrap(self, data):
         """Checks what can be checked now, and returns the data with the remaining checks added.
 
         Args:
-            data: Whatever `fit` takes as `x` or as `validation_data`.
+            data: Whatever `fit` takes as `validation_data`: an array, a tuple of images, labels and
+                sample weights, or data that come in batches.
+
+        Returns:
+            The same; of arrays those that are lists, variables or data frames as arrays.
 
         Raises:
             ValueError: If the images are not floating point, of another shape than the model's,
@@ -86,35 +126,20 @@ class DataCheck:
         if isinstance(data, tf.data.Dataset):
             self._check_spec(data.element_spec)
             if data.cardinality() == 0:
-                raise ValueError(
-                    "There are no images. Received: an empty data set. Look at what `take`, "
-                    "`filter` or `drop_remainder` leave of it."
-                )
+                raise ValueError(_no_images("an empty data set"))
             return data.map(self._check_in_graph, num_parallel_calls=tf.data.AUTOTUNE)
-        if isinstance(data, types.GeneratorType):
-            return self._check_generator(data)
         if isinstance(data, keras.utils.PyDataset):
-            if data.num_batches is None or data.num_batches > 0:
-                self._check_array(images_of(data[0]))
-            return data
-        images = images_of(data)
-        if isinstance(images, dict):
-            raise ValueError(
-                "Images must be one array, not a dict of several. "
-                f"Received: keys {sorted(images)}. Pass the array alone."
-            )
-        if tuple(getattr(images, "shape", ())):
+            return self._check_py_dataset(data)
+        if comes_in_batches(data):
+            return self._check_generator(data)
+        if isinstance(data, list | tuple):
+            parts = self._check_parts(data)
+            is_same = len(parts) == len(data) and all(map(lambda a, b: a is b, parts, data))
+            return data if is_same else parts
+        images = one_array(data, self.event_shape)
+        if hasattr(images, "shape"):
             self._check_array(images)
-            self.check_weights(weights_of(data), len(images))
-            if isinstance(data, tuple):
-                self.check_labels(data[1] if len(data) > 1 else None)
-        elif images is None or hasattr(images, "shape") or isinstance(images, _NO_IMAGES):
-            raise ValueError(
-                "Images must be an array [batch, *event], or a `tf.data.Dataset`, a generator or a "
-                f"`keras.utils.PyDataset` of such batches. Received: {_kind(data)}. Lists become "
-                "an array by `np.asarray(images, 'float32')`."
-            )
-        return data
+        return images
 
     def check_weights(self, sample_weight, num_images: int):
         """Checks the weights that come with an array of images.
@@ -143,27 +168,59 @@ class DataCheck:
         """Turns the failed check of a pipeline into the `ValueError` that an array would get."""
         try:
             yield
-        except tf.errors.InvalidArgumentError as error:
-            if _WEIGHT_MARK in str(error):
-                raise ValueError(_bad_weights("A batch of the data set has others")) from None
-            if "expected shape" in str(error) and "EnsureShape" in str(error):
-                expected = ", ".join(map(str, self.event_shape or ()))
-                raise ValueError(
-                    f"Images do not fit the encoder. Expected: [batch, {expected}]. Received: a "
-                    "batch of another shape. Resize or reshape the images in the data set, for "
-                    "example by `dataset.map`."
-                ) from None
-            if _MARK not in str(error):
+        except (ValueError, tf.errors.OpError) as error:
+            message = self._meaning_of(str(error))
+            if message is None:
                 raise
-            raise ValueError(
+            raise ValueError(message) from None
+
+    def _meaning_of(self, error):
+        """What the error of a check means; `None` of any other."""
+        start, end = _MESSAGE.split("{}")
+        said = re.search(f"{start}(.*?){end}", error, re.DOTALL)
+        if said:
+            return said[1]
+        if _WEIGHT_MARK in error:
+            return _bad_weights("A batch of the data set has others")
+        if _COUNT_MARK in error:
+            return (
+                "There must be one sample weight an image. A batch of the data set has another "
+                "number of them. Weights of single pixels are not supported: take their mean over "
+                "each image."
+            )
+        if "expected shape" in error and "EnsureShape" in error:
+            expected = ", ".join(map(str, self.event_shape or ()))
+            return (
+                f"Images do not fit the encoder. Expected: [batch, {expected}]. Received: a "
+                "batch of another shape. Resize or reshape the images in the data set, for "
+                "example by `dataset.map`."
+            )
+        if _MARK in error:
+            return (
                 f"Images must be finite and within {self._support()}, the support of the "
                 "likelihood. A batch of the dataset is not. Scale or clean the images before "
                 "training, for example `x / 255` for 8-bit ones."
-            ) from None
+            )
+        return None
+
+    def _check_parts(self, data):
+        """A tuple of images, labels and weights, as far as they are there, as arrays."""
+        if not 1 <= len(data) <= 3:
+            raise ValueError(
+                "Data must be images, (images,), (images, labels) or (images, labels, "
+                f"sample_weights). Received: a {type(data).__name__} of {len(data)}"
+            )
+        images, *others = data
+        images = one_array(images, self.event_shape)
+        if not hasattr(images, "shape"):
+            raise ValueError(f"Images must be an array. Received: {kind_of(images)}")
+        self._check_array(images)
+        others = [numbers_of(values) for values in others]
+        self.check_weights(others[1] if len(others) > 1 else None, len(images))
+        self.check_labels(others[0] if others else None)
+        return (images, *others)
 
     def _check_array(self, images):
-        if not hasattr(images, "dtype"):
-            images = np.asarray(images)  # A data frame, for one.
         _check_dtype(getattr(images.dtype, "name", str(images.dtype)))
         _check_shape(images.shape, self.event_shape)
         images = np.asarray(images)
@@ -199,37 +256,64 @@ class DataCheck:
         _check_dtype(spec.dtype.name)
         if spec.shape.rank is not None:
             _check_shape(spec.shape, self.event_shape)
+        if self.event_shape is None and (spec.shape.rank is None or None in spec.shape[1:]):
+            raise ValueError(
+                "The data set must tell the shape of its images, of which the model is built. "
+                f"Received: {spec}. Tell it by `dataset.map`, for example with "
+                "`tf.ensure_shape(image, (None, 28, 28, 1))`, or build the model before."
+            )
+        if self.check_labels is not any_labels and isinstance(element, list | tuple):
+            self._check_spec_of_labels(element[1:2])
         weights = weights_of(element)
-        if weights is not None and tuple(weights.shape[1:]) not in ((), (1,)):
+        known = weights is not None and weights.shape.rank is not None
+        if known and tuple(weights.shape[1:]) not in ((), (1,)):
             raise ValueError(
                 "There must be one sample weight an image. Expected: shape [batch]. "
                 f"Received: shape {list(weights.shape)}. Weights of single pixels are not "
                 "supported: take their mean over each image."
             )
 
+    def _check_spec_of_labels(self, labels):
+        for spec in labels:
+            if isinstance(spec, tf.TensorSpec) and spec.shape.rank is None:
+                raise ValueError(
+                    "The data set must tell the shape of its labels. "
+                    f"Received: {spec}. Tell it by `dataset.map`, for example with "
+                    "`tf.ensure_shape(label, (None,))`."
+                )
+
     def _check_in_graph(self, *element):
         data = element[0] if len(element) == 1 else element
-        images = tf.cast(images_of(data), tf.float32)
+        images, weights = images_of(data), weights_of(data)
         if self.event_shape is not None:
             images = tf.ensure_shape(images, (None, *self.event_shape))
+        values = tf.cast(images, tf.float32)
         # All false of NaN, so that one expression covers it.
-        fits = tf.math.is_finite(images) & (images >= self.lower) & (images <= self.upper)
+        fits = tf.math.is_finite(values) & (values >= self.lower) & (values <= self.upper)
         checks = [tf.debugging.Assert(tf.reduce_all(fits), [_MARK])]
-        weights = weights_of(data)
         if weights is not None:
+            count = tf.size(weights) == tf.shape(images)[0]
             weights = tf.cast(weights, tf.float32)
             fits = tf.math.is_finite(weights) & (weights >= 0)
             checks.append(tf.debugging.Assert(tf.reduce_all(fits), [_WEIGHT_MARK]))
+            checks.append(tf.debugging.Assert(count, [_COUNT_MARK]))
+        # The shape that was looked at is known from here on, whatever the pipeline knew of it.
+        data = (images, *data[1:]) if isinstance(data, list | tuple) else images
         with tf.control_dependencies(checks):
             return tf.nest.map_structure(tf.identity, data)
 
-    def _check_generator(self, generator):
-        def check(batch):
-            images = np.asarray(images_of(batch))
-            self._check_array(images)
-            self.check_weights(weights_of(batch), len(images))
-            return batch if isinstance(batch, tuple) else (batch,)
+    def _check_py_dataset(self, dataset):
+        if dataset.num_batches == 0:
+            raise ValueError(_no_images("a `PyDataset` of length 0"))
+        # Before training begins, where a mistake costs nothing.
+        self._check_batch(dataset[0])
+        check = self
+        if dataset.use_multiprocessing:
+            # Other processes get a copy, and labels may be looked at by what does not copy.
+            check = DataCheck(self.event_shape, self.lower, self.upper)
+        return CheckedBatches(dataset, check.check_batch)
 
+    def _check_generator(self, generator):
         # The first batch is drawn here, so that a mistake shows before training begins.
         first = next(generator, None)
         if first is None:
@@ -237,32 +321,30 @@ class DataCheck:
                 "There are no images. Received: a generator that yields nothing. A generator "
                 "serves once: make a new one for every `fit`."
             )
-        check(first)
-        return (check(batch) for batch in itertools.chain([first], generator))
+        self._check_batch(first)
+        return (self.check_batch(batch) for batch in itertools.chain([first], generator))
+
+    def _check_batch(self, batch):
+        parts = self._check_parts(batch if isinstance(batch, list | tuple) else (batch,))
+        # An unbuilt model takes its shape from the first.
+        self.event_shape = self.event_shape or tuple(parts[0].shape[1:])
+        return parts
+
+    def check_batch(self, batch) -> tuple:
+        """One batch of a generator or `PyDataset`, with an error that `errors_made_clear` knows.
+
+        Raises:
+            ValueError: As `wrap` does for arrays, its message between marks.
+        """
+        try:
+            return self._check_batch(batch)
+        except ValueError as error:
+            raise ValueError(_MESSAGE.format(error)) from None
 
     def _support(self):
         if math.isinf(self.lower) and math.isinf(self.upper):
             return "the reals"
         return f"[{self.lower:g}, {self.upper:g}]"
-
-
-def images_of(data):
-    """The images among `x`, `(x,)`, `(x, y)`, `(x, y, sample_weight)`."""
-    return data[0] if isinstance(data, list | tuple) and data else data
-
-
-def labels_of(data):
-    """The labels among the same, or `None`."""
-    return data[1] if isinstance(data, list | tuple) and len(data) > 1 else None
-
-
-def weights_of(data):
-    """The sample weights among the same, or `None`."""
-    return data[2] if isinstance(data, list | tuple) and len(data) == 3 else None
-
-
-# What Keras would take for something else, or fail on without a word about images.
-_NO_IMAGES = (list, tuple, set, str, bytes, os.PathLike, numbers.Number)
 
 
 def _check_dtype(name):
@@ -275,10 +357,16 @@ def _check_dtype(name):
 
 def _check_shape(shape, event_shape):
     shape = tuple(shape)
-    if event_shape is None or None in shape[1:] or shape[1:] == event_shape:
+    known = [size if size is not None else -1 for size in shape[1:]]
+    if event_shape is None or (
+        len(known) == len(event_shape)
+        and all(size in (-1, expected) for size, expected in zip(known, event_shape, strict=True))
+    ):
         return
     if shape == event_shape:
         advice = "Pass several at once: `dataset.batch(128)`, or `image[None]` for a single one."
+    elif None in shape[1:]:
+        advice = "Resize or reshape the images in the data set, for example by `dataset.map`."
     elif (*shape[1:], 1) == event_shape:
         advice = "Add the axis of the channel: `x[..., None]`."
     elif math.prod(shape[1:]) == math.prod(event_shape):
@@ -304,8 +392,8 @@ def _range(values):
     return f"values from {values.min()} to {values.max()}"
 
 
-def _kind(data):
-    """What was given, in few words."""
-    if isinstance(data, list | tuple) and data:
-        return f"a {type(data).__name__} of {type(data[0]).__name__}"
-    return f"{data!r}" if isinstance(data, str | numbers.Number) else type(data).__name__
+def _no_images(received):
+    return (
+        f"There are no images. Received: {received}. Look at what `take`, `filter` or "
+        "`drop_remainder` leave of it."
+    )

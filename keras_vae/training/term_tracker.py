@@ -27,10 +27,12 @@ class TermTracker(keras.metrics.Metric):
         names = tuple(names)
         if names != self.names:
             self.names = names
-            self.total = self.add_variable((len(names),), "zeros", name="total")
-            self.count = self.add_variable((len(names),), "zeros", name="count")
+            # Said of each: a metric's own type is not what its variables get by default.
+            kind = {"initializer": "zeros", "dtype": "float32"}
+            self.total = self.add_variable((len(names),), name="total", **kind)
+            self.count = self.add_variable((len(names),), name="count", **kind)
             self.history = self.add_variable(
-                (self.history_length, len(names) + 1), "zeros", name="history"
+                (self.history_length, len(names) + 1), name="history", **kind
             )
         self.built = True
 

@@ -12,7 +12,8 @@ from keras_vae.keras_internals import BuildsWithoutData, batches_seen, strategy_
 from keras_vae.noise import standard_normal
 from keras_vae.training.checked_data import ChecksData
 from keras_vae.training.compiled_steps import compiled_train_function, loop_pays
-from keras_vae.training.data_checks import example_weights, images_of, weights_of
+from keras_vae.training.data_checks import example_weights
+from keras_vae.training.given_data import images_of, weights_of
 from keras_vae.training.term_tracker import TermTracker
 from keras_vae.workers import reducible_logs
 
@@ -194,8 +195,14 @@ class TermTrainer(ChecksData, BuildsWithoutData, abc.ABC):
         replica = tf.distribute.get_replica_context()
         replicas = replica.num_replicas_in_sync if replica is not None else 1
         # Drawn for the global batch, of which each replica takes its part: so the noise of an
-        # example does not depend on how many replicas share the work.
-        noise = standard_normal([replicas * batch_size, *shape], self.noise_seed(training, stream))
+        # example does not depend on how many replicas share the work. Where a last batch leaves
+        # replicas with parts of different sizes, none knows of the others' where its own begins;
+        # the size in the seed keeps their draws apart.
+        size = replicas * batch_size
+        seed = tf.random.experimental.stateless_fold_in(
+            self.noise_seed(training, stream), tf.cast(size, tf.int32), alg="philox"
+        )
+        noise = standard_normal([size, *shape], seed)
         if replicas == 1:
             return noise
         start = replica.replica_id_in_sync_group * batch_size
@@ -214,6 +221,32 @@ class TermTrainer(ChecksData, BuildsWithoutData, abc.ABC):
         return tf.cast(self._seed_generator.next(), tf.int32)
 
     # Compiling -----------------------------------------------------------------------------
+
+    def check_before_training(self, method: str):
+        """Raises for what would stop training at its first step, or train to nothing.
+
+        Args:
+            method: The name of the method that is about to train.
+
+        Raises:
+            ValueError: If there is no optimizer, or a coefficient was assigned what the constructor
+                would refuse.
+        """
+        super().check_before_training(method)
+        for name in self._coefficients:
+            arguments.number(name, float(getattr(self, name)), least=0)
+
+    @property
+    def metrics_names(self) -> list[str]:
+        """The names of what `evaluate` returns, in that order; of a model built and compiled."""
+        if self.compiled:
+            self._find_terms()
+        tracker, names = self._tracker_of_terms, []
+        for metric in self.metrics:
+            names += [part.name for part in getattr(metric, "metrics", ())] or [metric.name]
+        if tracker.built:
+            names.remove(tracker.name)
+        return [*names, *sorted(set(tracker.names) - set(names))]
 
     def compile(
         self,
