@@ -6,32 +6,22 @@ Nothing is imported from the model's side. A function given by the user comes fi
 
 import contextlib
 import warnings
-from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from collections.abc import Callable
 
 import keras
 import numpy as np
 
-from keras_vae import latent_measures
+from keras_vae.callbacks.helpers.encoder_outputs import (
+    EncoderOutputs,
+    Posterior,
+    UnexpectedOutputError,
+    array,
+)
 from keras_vae.keras_internals import global_seed_generator
 
 _BATCH_SIZE = 512
-
-
-class Posterior(NamedTuple):
-    """Means `[n, latent]` and standard deviations of the same shape, `None` if not known."""
-
-    loc: np.ndarray
-    scale: np.ndarray | None
-
-    def kl(self) -> np.ndarray | None:
-        """Mean over the images of KL(N(loc, scale) || N(0, 1)), in nats, `[latent]`.
-
-        `None` if the standard deviations are not known.
-        """
-        if self.scale is None:
-            return None
-        return latent_measures.gaussian_kl(self.loc, self.scale)
+# A linear decoder may overshoot a little: what share of the values may lie how far beyond [0, 1].
+_MARGIN, _FEW = 0.1, 0.05
 
 
 class ModelFunctions:
@@ -58,6 +48,8 @@ class ModelFunctions:
         self._given = {"reconstruct": reconstruct, "encode": encode, "decode": decode}
         self._reconstruct = _first_callable(model, reconstruct, "reconstruct")
         self._encode = _first_callable(model, encode, "encode", "encoder")
+        names = _output_names(model, encode)
+        self._encoder_outputs = self._encode and EncoderOutputs(self._encode, names)
         self._decode = _first_callable(model, decode, "decode", "decoder")
         self._warned = False
 
@@ -73,11 +65,11 @@ class ModelFunctions:
             ValueError: If the images do not fit the model, or what it returns has another shape.
         """
         if self._reconstruct is not None:
-            result = self._run("reconstruct", self._reconstruct, images, _array)
+            result = self._run("reconstruct", self._reconstruct, images, array)
         elif self._encode is not None and self._decode is not None:
-            result = self.decode(self.encode(images).loc)
+            result = self._decoded_means(images)
         else:
-            result = self._run("reconstruct", _outside_training(self._model), images, _array)
+            result = self._run("reconstruct", _outside_training(self._model), images, array)
         if _without_grey_channel(result.shape) != _without_grey_channel(images.shape):
             raise ValueError(
                 "The model's reconstructions do not have the shape of the images. Expected: "
@@ -90,15 +82,23 @@ class ModelFunctions:
     def encode(self, images: np.ndarray) -> Posterior:
         """The posterior of images `[n, *event]`.
 
-        An encoder may return a distribution with `mean()` and `stddev()`; a dict of `loc` and
-        `scale`; a list or tuple that begins with mean and log-variance; or the code alone.
+        An encoder may return
+
+        - a distribution with `mean()` and `stddev()`;
+        - a dict of `loc` and `scale`, `mean` and `log_variance`, or other names of these;
+        - the code alone, the same in every call: a code that is sampled is refused;
+        - two arrays or three, in the order mean, log-variance, sample, or sample, mean,
+          log-variance, which the first images tell apart: a sample differs from call to call, and
+          what is negative somewhere is no standard deviation. Outputs of a functional model may
+          have names, such as `z_mean` and `z_std`, which come first. What cannot be told is
+          refused.
 
         Raises:
             ValueError: If no function encodes, or it returns something else.
         """
         if self._encode is None:
             raise ValueError(_missing(self._model, "encode", "images to their latent means"))
-        return self._run("encode", self._encode, images, _posterior)
+        return self._run("encode", self._encoder_outputs.read, images, lambda posterior: posterior)
 
     def decode(self, codes: np.ndarray) -> np.ndarray:
         """The images `[n, height, width, channels]`, or `[n, height, width]`, of codes.
@@ -110,7 +110,7 @@ class ModelFunctions:
             ValueError: If no function decodes, or it returns no images.
         """
         self.require_decode()
-        images = self._run("decode", self._decode, np.asarray(codes, np.float32), _array)
+        images = self._run("decode", self._decode, np.asarray(codes, np.float32), array)
         if images.ndim != 3 and (images.ndim != 4 or images.shape[-1] not in (1, 3)):
             raise ValueError(
                 "A picture needs images from `decode`. Expected: [n, height, width, channels] with "
@@ -145,6 +145,16 @@ class ModelFunctions:
             return self.encode(images[:1]).loc.shape[-1]
         return None
 
+    def _decoded_means(self, images):
+        try:
+            return self.decode(self.encode(images).loc)
+        except ValueError as error:
+            raise ValueError(
+                "Cannot reconstruct by encoder and decoder. Pass `reconstruct=`, a function from "
+                "images to their reconstructions, such as the model itself if it is one. What is "
+                f"wrong with the two: {error}"
+            ) from error
+
     def _run(self, name, function, inputs, convert):
         """What the function makes of the inputs, batch by batch, without a trace in the model."""
         starts = range(0, len(inputs), _BATCH_SIZE)
@@ -168,19 +178,20 @@ class ModelFunctions:
         return np.concatenate(results)
 
     def _check_range(self, images, name):
-        """Warns once of what looks like logits, which would make a wrong picture silently."""
-        if not self._warned and np.mean((images < -1) | (images > 2)) > 0.05:
+        """Warns once of what is not scaled to [0, 1], which would be drawn wrong silently."""
+        beyond = (images < -_MARGIN) | (images > 1 + _MARGIN)
+        if not self._warned and np.mean(beyond) > _FEW:
             self._warned = True
+            network, argument = ("decoder", "z") if name == "decode" else ("model", "x")
             warnings.warn(
-                f"`{name}` returns values from {np.min(images):.3g} to {np.max(images):.3g}, but "
-                "pictures show 0 as black and 1 as white. If they are logits, or scaled "
-                f"otherwise, pass `{name}=`, a function that returns pixels in [0, 1].",
+                f"`{name}` returns values from {np.min(images):.3g} to {np.max(images):.3g}, "
+                f"{100 * np.mean(beyond):.0f}% of them beyond [0, 1], but pictures show all below "
+                "0 as black and all above 1 as white. If they are logits, pass "
+                f"`{name}=lambda {argument}: keras.ops.sigmoid({network}({argument}))`; if a tanh "
+                f"scaled them to [-1, 1], `{name}=lambda {argument}: "
+                f"({network}({argument}) + 1) / 2`.",
                 stacklevel=3,
             )
-
-
-class UnexpectedOutputError(ValueError):
-    """A function of the model returned something that is neither images nor codes."""
 
 
 @contextlib.contextmanager
@@ -219,51 +230,22 @@ def _first_callable(model, given, *names):
     return None
 
 
+def _output_names(model, given):
+    """The names of the outputs, if what encodes is a functional model."""
+    for candidate in (given, *(getattr(model, name, None) for name in ("encode", "encoder"))):
+        if callable(candidate):
+            owner = getattr(candidate, "__self__", None)
+            if getattr(candidate, "__name__", None) in ("predict", "call") and owner is not None:
+                candidate = owner
+            return getattr(candidate, "output_names", ())
+    return ()
+
+
 def _outside_training(function):
     """The function, or the layer outside training."""
     if isinstance(function, keras.layers.Layer):
         return lambda inputs: function(inputs, training=False)
     return function
-
-
-def _posterior(encoded):
-    scale = None
-    if hasattr(encoded, "mean") and hasattr(encoded, "stddev"):
-        loc, scale = encoded.mean(), _array(encoded.stddev())
-    elif isinstance(encoded, Mapping):
-        if "loc" not in encoded:
-            raise UnexpectedOutputError(
-                "Expected a dict with the keys 'loc' and 'scale'. "
-                f"Received: keys {sorted(encoded)}. Pass `encode=`, a function from images to "
-                "(mean, log-variance) or to the code alone."
-            )
-        loc, scale = encoded["loc"], encoded.get("scale")
-        scale = None if scale is None else _array(scale)
-    elif isinstance(encoded, list | tuple):
-        loc = encoded[0]
-        if len(encoded) > 1:
-            scale = np.exp(0.5 * _array(encoded[1]))
-    else:
-        loc = encoded
-    loc = _array(loc)
-    if loc.ndim != 2 or (scale is not None and scale.shape != loc.shape):
-        raise UnexpectedOutputError(
-            "Expected latent means [n, latent], and log-variances or standard deviations of the "
-            f"same shape. Received: means {loc.shape}, the other {np.shape(scale)}. Pass "
-            "`encode=`, a function from images to (mean, log-variance) or to the code alone."
-        )
-    return Posterior(loc, scale)
-
-
-def _array(result):
-    if hasattr(result, "mean") and hasattr(result, "log_prob"):
-        result = result.mean()
-    if isinstance(result, Mapping | list | tuple):
-        raise UnexpectedOutputError(
-            f"Expected one array. Received: {type(result).__name__} of {len(result)}. Pass a "
-            "function that returns the array alone."
-        )
-    return np.asarray(keras.ops.convert_to_numpy(result), np.float32)
 
 
 def _without_grey_channel(shape):

@@ -9,7 +9,8 @@ import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
 from keras_vae.callbacks.helpers import model_functions
-from keras_vae.callbacks.helpers.model_functions import ModelFunctions, Posterior, undisturbed
+from keras_vae.callbacks.helpers.encoder_outputs import Posterior
+from keras_vae.callbacks.helpers.model_functions import ModelFunctions, undisturbed
 from keras_vae.keras_internals import ChangedInternalsError
 
 LOC = np.array([[0.5, -1.0], [0.0, 2.0]], np.float32)
@@ -44,7 +45,7 @@ def autoencoder():
     "encoded",
     [
         (LOC, 2 * np.log(SCALE)),
-        [tf.constant(LOC), tf.constant(2 * np.log(SCALE)), tf.constant(LOC + 1)],
+        [tf.constant(LOC), tf.constant(2 * np.log(SCALE)), tf.constant(LOC)],
         {"loc": LOC, "scale": SCALE},
         tfd.Independent(tfd.Normal(LOC, SCALE), 1),
     ],
@@ -71,7 +72,7 @@ def test_kl_is_that_of_tensorflow_probability():
 @pytest.mark.parametrize(
     ("encoded", "message"),
     [
-        ({"mu": LOC}, "keys 'loc' and 'scale'.*keys.*mu.*Pass `encode=`"),
+        ({"code": LOC}, "keys 'loc' and 'scale'.*keys.*code.*Pass `encode=`"),
         (LOC[..., None], r"means \[n, latent\].*\(2, 2, 1\).*Pass `encode=`"),
         ((LOC, LOC[:1]), r"\(2, 2\), the other \(1, 2\)"),
         ([{"a": LOC}], "Expected one array"),
@@ -118,7 +119,7 @@ def test_reconstruct_prefers_what_is_given():
 
 def test_reconstruct_of_encoder_and_decoder_uses_the_mean():
     given = {
-        "encode": lambda images: (images.reshape(-1, 9), np.full((len(images), 9), 5.0)),
+        "encode": lambda images: (images.reshape(-1, 9), np.full((len(images), 9), -5.0)),
         "decode": lambda codes: codes.reshape(-1, 3, 3, 1) / 4,
     }
     result = ModelFunctions(Bare(), **given).reconstruct(IMAGES)
@@ -162,10 +163,33 @@ def test_decode_takes_the_mean_of_a_distribution():
 
 def test_logits_are_warned_of_once():
     functions = ModelFunctions(Bare(), decode=lambda codes: np.full((2, 3, 3, 1), -7.0))
-    with pytest.warns(UserWarning, match="-7 .*If they are logits.*pass `decode=`") as warned:
+    with pytest.warns(UserWarning, match="-7 .*If they are logits.*pass `decode=") as warned:
         functions.decode(LOC)
         functions.decode(LOC)
     assert len(warned) == 1
+
+
+@pytest.mark.parametrize("values", [[-0.9, 0.5], [0.2, 1.4]], ids=["tanh", "too bright"])
+def test_what_would_be_drawn_black_or_white_is_warned_of(values):
+    values = np.resize(np.array(values, np.float32), (2, 3, 3, 1))
+    with pytest.warns(UserWarning, match=r"50% .*`decode=lambda z: \(decoder\(z\) \+ 1\) / 2`"):
+        ModelFunctions(Bare(), decode=lambda codes: values).decode(LOC)
+    with pytest.warns(UserWarning, match=r"`reconstruct=lambda x: \(model\(x\) \+ 1\) / 2`"):
+        ModelFunctions(Bare(), reconstruct=lambda images: values).reconstruct(IMAGES)
+
+
+def test_a_linear_decoder_may_overshoot(recwarn):
+    values = np.resize(np.array([-0.05, 1.05], np.float32), (2, 3, 3, 1))
+    ModelFunctions(Bare(), decode=lambda codes: values).decode(LOC)
+    assert not recwarn
+
+
+def test_reconstruct_is_what_helps_an_autoencoder_whose_code_is_no_vector():
+    def encode(images):
+        return images[..., None]
+
+    with pytest.raises(ValueError, match=r"Pass `reconstruct=`.*means \[n, latent\]"):
+        ModelFunctions(Bare(), encode=encode, decode=lambda z: z).reconstruct(IMAGES)
 
 
 def test_latent_dim():
@@ -243,7 +267,9 @@ def test_undisturbed_knows_the_model_behind_a_method():
     inputs = np.ones((2, 3), np.float32)
     model(inputs)
     before = state(model)
-    ModelFunctions(Bare(), encode=model.call).encode(inputs)
+    # What it returns differs from call to call.
+    with pytest.raises(ValueError, match="they are samples"):
+        ModelFunctions(Bare(), encode=model.call).encode(inputs)
     assert state(model) == before
 
 
