@@ -303,10 +303,10 @@ def test_a_point_is_trained_measured_and_saved(main, tmp_path, capsys):
 
 @pytest.mark.slow
 def test_two_processes_share_a_study_and_a_killed_one_changes_no_byte(start, tmp_path):
-    points = ["--beta", "0", "1", "--seed", "0", "1", "--epochs", "40", "--output-dir"]
+    points = ["--beta", "0", "1", "--epochs", "40", "--output-dir"]
     shared, whole = tmp_path / "shared", tmp_path / "whole"
     first, second, alone = start(*points, shared), start(*points, shared), start(*points, whole)
-    give_up = time.monotonic() + 240
+    give_up = time.monotonic() + 500
     while time.monotonic() < give_up:
         journal = shared / "study.journal"
         at_work = trials(shared, TrialState.RUNNING) if journal.exists() else []
@@ -316,15 +316,15 @@ def test_two_processes_share_a_study_and_a_killed_one_changes_no_byte(start, tmp
         time.sleep(0.05)
     first.kill()
     first.wait()
-    assert second.wait(240) == alone.wait(240) == 0
+    assert second.wait(500) == alone.wait(500) == 0
 
     lost = trials(shared, TrialState.FAIL)
     done = [trial.params for trial in trials(shared, TrialState.COMPLETE)]
-    assert len(at_work) == 2 and len(lost) == 1 and len(done) == 4
+    assert len(at_work) == 2 and len(lost) == 1 and len(done) == 2
     assert done.count(lost[0].params) == 1
     for table in TABLES:
         assert (shared / table).read_bytes() == (whole / table).read_bytes()
-    assert len(rows(whole / "results.csv")) == 4
+    assert len(rows(whole / "results.csv")) == 2
 
 
 @pytest.mark.slow
@@ -332,7 +332,7 @@ def test_workers_are_started_and_end_with_the_command(start, tmp_path):
     process = start(
         "--seed", "0", "1", "--epochs", "500", "--workers", "2", "--output-dir", tmp_path
     )
-    give_up = time.monotonic() + 240
+    give_up = time.monotonic() + 500
     journal = tmp_path / "study.journal"
     while time.monotonic() < give_up:
         if journal.exists() and len(trials(tmp_path, TrialState.RUNNING)) == 2:
