@@ -1,8 +1,8 @@
 """Variational autoencoders for Keras 3.
 
-`VAE` is the model, `networks` its encoders and decoders, `distributions` its likelihoods and
-priors, `datasets` its images. The callbacks live in `keras_vae.callbacks`, which needs none of the
-others.
+`VAE` is the model, `networks` its encoders and decoders, whose builders stand here, too,
+`distributions` its likelihoods and priors, `datasets` its images. The callbacks live in
+`keras_vae.callbacks`, which needs none of the others.
 """
 
 import importlib as _importlib
@@ -17,15 +17,20 @@ if _keras.backend.backend() != "tensorflow":
     )
 
 from keras_vae import datasets, distributions, evaluation, networks, objectives, presets
+from keras_vae.networks import conv_decoder, conv_encoder, mlp_decoder, mlp_encoder
 from keras_vae.vae import VAE
 
 __version__ = "0.1.0"
 __all__ = [
     "VAE",
     "callbacks",
+    "conv_decoder",
+    "conv_encoder",
     "datasets",
     "distributions",
     "evaluation",
+    "mlp_decoder",
+    "mlp_encoder",
     "networks",
     "objectives",
     "presets",

@@ -217,7 +217,7 @@ def linear_probe(model, train, test, epochs: int = 20, seed: int = 0) -> dict[st
     # The rate falls, so that the last steps' noise does not decide the score.
     rate = keras.optimizers.schedules.CosineDecay(0.01, epochs * int(batches.cardinality()))
     probe.compile(keras.optimizers.Adam(rate), "sparse_categorical_crossentropy")
-    probe.fit(batches, epochs=epochs, verbose=0)
+    probe.fit(batches, epochs=epochs, shuffle=False, verbose=0)
     predicted = probe.predict((test_codes - mean) / deviation, batch_size=4096, verbose=0)
     return _mean("probe_accuracy", (predicted.argmax(axis=-1) == test_labels).astype(float))
 

@@ -51,7 +51,9 @@ class VAE(Inference, HasPresets, TermTrainer):
         decoder: Keras model from codes `[batch, latent]` to the likelihood's parameters, for
             `"bernoulli"` the logits `[batch, *event]`.
         likelihood: `"bernoulli"`, `"continuous_bernoulli"`, `"gaussian"`, or a
-            `keras_vae.distributions.Likelihood`. Defaults to `"bernoulli"`.
+            `keras_vae.distributions.Likelihood`. `"gaussian"` has a scale of 1, beside which errors
+            of pixels in [0, 1] are small: for grey images prefer `Gaussian(0.1, learn_scale=True)`.
+            Defaults to `"bernoulli"`.
         prior: `"standard_normal"`, `"gaussian_mixture"`, or a layer with a
             `distribution(latent_dim)` method. Defaults to `"standard_normal"`.
         posterior: `"diagonal_normal"`, `"full_covariance_normal"`, `"coupling_flow"`, or a

@@ -214,3 +214,16 @@ def test_another_backend_is_refused_in_words(run_python):
         "try:\n    import keras_vae\nexcept ImportError as error:\n    print(error)"
     )
     assert "KERAS_BACKEND=tensorflow" in printed and "Received: backend 'jax'" in printed
+
+
+def test_the_builders_of_networks_stand_at_the_top():
+    for name in ("mlp_encoder", "mlp_decoder", "conv_encoder", "conv_decoder"):
+        assert name in keras_vae.__all__
+        assert getattr(keras_vae, name) is getattr(keras_vae.networks, name)
+
+
+def test_tensorboard_is_an_extra_that_the_tests_have():
+    extras = BUILD["project"]["optional-dependencies"]
+    (requirement,) = extras["tensorboard"]
+    assert requirement.startswith("tensorboard>=")
+    assert "keras-vae[tensorboard]" in extras["test"]

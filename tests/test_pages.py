@@ -187,3 +187,35 @@ def test_every_command_that_is_printed_runs_a_program_that_knows_its_options():
         assert (ROOT / program).is_file(), program
         for option, path in options:
             assert f'"{option}"' in read(program), f"{path}: {program} {option}"
+
+
+def test_the_speeds_that_the_readme_quotes_are_those_of_the_table():
+    table = rows(section("docs/performance.md", "Beside other ways to write it"))
+    speed = {row[0]: float(row[1]) for row in table}
+    (torch,) = (speed[name] for name in speed if name.startswith("PyTorch"))
+    fast = speed["`keras_vae`, `fit`, `steps_per_execution=64`"]
+    plain = speed["`keras_vae`, `fit`, no argument for speed"]
+    text = " ".join(read("README.md").split())
+    assert f"{fast / torch:.1f} times as fast as PyTorch by hand" in text
+    assert f"`fit` is {plain / torch:.2f} times as fast as PyTorch" in text
+    # The program at whose sizes that was measured.
+    sets_it = "steps_per_execution" in read("examples/mnist.py")
+    assert sets_it != ("`examples/mnist.py`, which itself does not set it" in text)
+
+
+def test_the_caption_of_the_betas_gives_them_in_both_forms():
+    caption = " ".join(section("README.md", "What beta and the latent size change").split())
+    assert '`reduction="mean"`; beta 1 there is 78.4 of the sum form' in caption
+    assert f"the plain bound {10 / 784:.4f})" in caption
+
+
+def test_the_readme_asks_early_stopping_for_the_highest_bound():
+    (call,) = re.findall(r"`EarlyStopping\((.*?)\)`", read("README.md"))
+    assert call == '"val_elbo", mode="max"'
+
+
+def test_the_readme_names_the_backend_and_opens_the_notebook_and_other_examples_by_link():
+    text = " ".join(read("README.md").split())
+    assert "Keras on its TensorFlow backend, the only one" in text
+    assert "jupyter lab examples/beta_vae_mnist.ipynb" in text
+    assert "[an example to copy](https://keras.io/examples/generative/vae/)" in text

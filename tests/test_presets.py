@@ -333,3 +333,15 @@ def test_a_folder_with_the_name_of_a_shipped_model_is_reached_by_its_path(tmp_pa
 def test_what_is_neither_name_nor_folder_is_refused(preset):
     with pytest.raises(ValueError, match=r"argument `preset`. Expected one of \[.*'mnist_mlp'"):
         keras_vae.VAE.from_preset(preset)
+
+
+def test_the_card_of_the_disentangled_model_says_what_its_figures_say():
+    card, rival = presets.card("mnist_disentangled"), presets.card("mnist_autoencoder")
+    figures = card["figures"]
+    low, high = min(figures["kl_per_dimension"]), max(figures["kl_per_dimension"])
+    assert figures["active_units"] == card["training"]["latent_dim"] == 10
+    assert figures["mean_squared_error"] > rival["figures"]["mean_squared_error"]
+    assert rival["training"]["beta"] == 0
+    assert card["description"] == (
+        f"beta 4: ten latents, all active at {low:.1f} to {high:.1f} nats; blurrier than beta 0."
+    )

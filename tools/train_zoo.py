@@ -76,7 +76,7 @@ RECIPES = {
         "epochs": 60,
     },
     "mnist_disentangled": {
-        "description": "beta 4: fewer active latents, each with a clearer meaning, more blur.",
+        "description": "beta 4: ten latents, all active at 0.3 to 1.6 nats; blurrier than beta 0.",
         "networks": lambda: _mlp(10, [400]),
         "model": {"beta": 4.0},
         "epochs": 50,

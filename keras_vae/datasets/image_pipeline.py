@@ -16,7 +16,7 @@ from keras_vae.datasets.arrays import (
     from_arrays,
     scaled,
 )
-from keras_vae.datasets.source import prepared_builder
+from keras_vae.datasets.source import damaged, prepared_builder
 from keras_vae.keras_internals import forget_graph_seed
 
 
@@ -68,7 +68,8 @@ def load(
 
     Raises:
         ValueError: If an argument is invalid or the name or split unknown.
-        DatasetUnavailableError: If the set is neither prepared nor downloadable.
+        DatasetUnavailableError: If the set is neither prepared nor downloadable, or its files are
+            damaged. Those of a set that streams from disk are read when it is iterated over.
     """
     check_batching(batch_size, binarize, seed, start)
     is_pair = isinstance(image_size, list | tuple) and len(image_size) == 2
@@ -138,7 +139,10 @@ class _Split:
                 "`batch_size`, or `drop_remainder=False`."
             )
         if self.num_examples * int(np.prod(self.image_shape)) <= memory_limit:
-            images, labels = self._decoded()
+            try:
+                images, labels = self._decoded()
+            except tf.errors.OpError as error:
+                raise damaged(self.builder.name, self.builder.data_dir, error) from None
             return from_arrays(
                 images, labels, batch_size, shuffle, binarize, drop_remainder, seed, start
             )

@@ -8,6 +8,9 @@ import difflib
 import importlib
 import io
 import os
+import random
+
+import numpy as np
 
 EMBEDDED = "typeset_digits"
 _PROBE_SECONDS = 5
@@ -33,10 +36,12 @@ def prepared_builder(name: str, data_dir: str | os.PathLike | None = None, downl
 
     Raises:
         ValueError: If the name is unknown, or the set has no feature `image`.
-        DatasetUnavailableError: If the set is not prepared and cannot be downloaded; within
-            seconds, where TFDS alone would retry for minutes.
+        DatasetUnavailableError: If the set is not prepared and cannot be downloaded, within
+            seconds, where TFDS alone would retry for minutes; or if it cannot be written, or what
+            is there cannot be read.
     """
     import tensorflow_datasets as tfds
+    from google.protobuf.json_format import ParseError
 
     if not isinstance(name, str):
         raise ValueError(
@@ -59,6 +64,10 @@ def prepared_builder(name: str, data_dir: str | os.PathLike | None = None, downl
         builder = tfds.builder(name, data_dir=data_dir)
     except AssertionError as error:
         raise ValueError(f"Data set {name!r} has no such version: {error}") from None
+    # TFDS raises a plain RuntimeError in place of some others, such as text that is no UTF-8.
+    except (ParseError, OSError, RuntimeError) as error:
+        where = data_dir or os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")
+        raise damaged(name, f"{where}/{name.replace(':', '/')}", error) from None
     features = builder.info.features
     if "image" not in features or not isinstance(features["image"], tfds.features.Image):
         raise ValueError(
@@ -69,13 +78,8 @@ def prepared_builder(name: str, data_dir: str | os.PathLike | None = None, downl
         return builder
     if not download:
         raise DatasetUnavailableError(_unavailable(builder, "`download` is False"))
-    if name.split(":")[0] == EMBEDDED:
-        # TFDS announces a download, which is not what happens.
-        with contextlib.redirect_stdout(io.StringIO()):
-            builder.download_and_prepare()
-    else:
-        _probe(builder)
-        builder.download_and_prepare()
+    with _undisturbed_generators():
+        _prepare(builder)
     return builder
 
 
@@ -107,21 +111,65 @@ def available(name: str = "mnist", fallback: str = EMBEDDED) -> str:
     return name
 
 
+def damaged(name: str, folder: str | os.PathLike, error: Exception) -> DatasetUnavailableError:
+    """The error that says that a prepared set cannot be read; for the caller to raise."""
+    # TensorFlow begins with the operation that failed, in double braces.
+    reason = str(error).rpartition("}} ")[2].partition(" [Op:")[0]
+    return DatasetUnavailableError(
+        f"Data set {name!r} in {folder} is damaged or cannot be read: {reason.rstrip('.')}. Remove "
+        "that folder: the set is prepared anew when it is loaded next."
+    )
+
+
+def _prepare(builder):
+    import requests
+    import tensorflow as tf
+
+    try:
+        if builder.name == EMBEDDED:
+            # TFDS announces a download, which is not what happens.
+            with contextlib.redirect_stdout(io.StringIO()):
+                builder.download_and_prepare()
+        else:
+            _probe(builder)
+            builder.download_and_prepare()
+    except requests.RequestException as error:
+        raise DatasetUnavailableError(
+            _unavailable(builder, f"its files cannot be downloaded ({type(error).__name__})")
+        ) from None
+    except (OSError, tf.errors.OpError) as error:
+        raise DatasetUnavailableError(
+            f"Data set {builder.name!r} cannot be prepared in {builder.data_dir}: {error}. Choose "
+            "a folder with room that you may write to, by `data_dir` or the environment variable "
+            "TFDS_DATA_DIR."
+        ) from None
+
+
+@contextlib.contextmanager
+def _undisturbed_generators():
+    """Puts Python's and NumPy's generators back to where they were.
+
+    TFDS draws names of temporary folders from them, and Keras its default seeds, so that a model
+    made after a set was prepared would not be the one that is made when it is there already.
+    """
+    python, numpy = random.getstate(), np.random.get_state()
+    try:
+        yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)
+
+
 def _probe(builder):
     """Asks the set's host for its first file, because TFDS finds out in minutes what this does."""
     import requests
 
     urls = [url for url in builder.url_infos if url.startswith("http")]
-    try:
-        # Sets without registered checksums name no files beforehand; any large host will do.
-        url = urls[0] if urls else "https://storage.googleapis.com"
-        with requests.get(url, timeout=_PROBE_SECONDS, stream=True) as response:
-            if urls:
-                response.raise_for_status()
-    except requests.RequestException as error:
-        raise DatasetUnavailableError(
-            _unavailable(builder, f"its files cannot be downloaded ({type(error).__name__})")
-        ) from None
+    # Sets without registered checksums name no files beforehand; any large host will do.
+    url = urls[0] if urls else "https://storage.googleapis.com"
+    with requests.get(url, timeout=_PROBE_SECONDS, stream=True) as response:
+        if urls:
+            response.raise_for_status()
 
 
 def _unavailable(builder, reason):

@@ -1,13 +1,18 @@
 """Tests of finding a data set, and of failing soon and clearly where there is none."""
 
 import functools
+import random
+import shutil
 import time
 
+import keras
 import numpy as np
 import pytest
 import requests
+import tensorflow as tf
 import tensorflow_datasets as tfds
 
+import keras_vae
 from keras_vae.datasets import DatasetUnavailableError, available, source, typeset_digits
 from keras_vae.datasets.source import prepared_builder
 
@@ -115,3 +120,84 @@ def test_what_is_not_at_hand_is_replaced_and_a_line_says_so(
     ]
     with pytest.raises(ValueError, match="Did you mean"):
         available("mnits")
+
+
+@pytest.fixture
+def few_digits(monkeypatch):
+    monkeypatch.setitem(typeset_digits.SPLITS, "train", 6)
+    monkeypatch.setitem(typeset_digits.SPLITS, "test", 4)
+
+
+def load(data_dir):
+    return keras_vae.datasets.load("typeset_digits", "train", 3, data_dir=data_dir)
+
+
+def test_a_model_is_the_same_whether_its_images_were_prepared_before_or_not(few_digits, tmp_path):
+    def draws():
+        keras.utils.set_random_seed(4)
+        load(tmp_path)
+        return [
+            random.random(),
+            np.random.random(),
+            float(tf.random.uniform(())),
+            keras.random.normal((2,)).numpy().tolist(),
+            keras_vae.networks.mlp_encoder((2, 2, 1), 2, [3]).get_weights()[0].tolist(),
+        ]
+
+    assert not any(tmp_path.iterdir())
+    first = draws()
+    assert any(tmp_path.iterdir())
+    assert draws() == first
+
+
+def test_a_folder_that_cannot_be_written_is_an_error_that_says_what_to_do(few_digits, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(DatasetUnavailableError) as raised:
+        load(tmp_path / "file")
+    for words in ("cannot be prepared in", str(tmp_path / "file"), "TFDS_DATA_DIR", "`data_dir`"):
+        assert words in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [PermissionError(13, "Permission denied"), tf.errors.PermissionDeniedError(None, None, "no")],
+)
+def test_a_folder_that_may_not_be_written_is_one_too(few_digits, tmp_path, monkeypatch, error):
+    def refuse(_):
+        raise error
+
+    monkeypatch.setattr(typeset_digits.TypesetDigits, "download_and_prepare", refuse)
+    with pytest.raises(DatasetUnavailableError, match=r"cannot be prepared in .*you may write to"):
+        load(tmp_path)
+
+
+def flip(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 255
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [
+        ("*train.tfrecord*", flip),
+        ("*train.tfrecord*", lambda path: path.write_bytes(path.read_bytes()[:300])),
+        ("*train.tfrecord*", lambda path: path.write_bytes(b"")),
+        ("*train.tfrecord*", lambda path: path.unlink()),
+        ("dataset_info.json", lambda path: path.write_text("{")),
+        ("dataset_info.json", lambda path: path.write_bytes(b"\xff")),
+    ],
+)
+def test_damaged_files_are_an_error_that_says_which_to_remove(few_digits, tmp_path, name, damage):
+    before = list(load(tmp_path).as_numpy_iterator())
+    (path,) = tmp_path.rglob(name)
+    damage(path)
+    with pytest.raises(DatasetUnavailableError) as raised:
+        load(tmp_path)
+    message = str(raised.value)
+    assert "is damaged or cannot be read" in message and "{{" not in message
+    folder = message.partition(" in ")[2].partition(" is damaged")[0]
+    assert path.is_relative_to(folder) and folder != str(tmp_path)
+    # And it helps.
+    shutil.rmtree(folder)
+    np.testing.assert_array_equal(list(load(tmp_path).as_numpy_iterator()), before)

@@ -54,6 +54,7 @@ def run(example, monkeypatch, *arguments):
     example.main()
 
 
+@pytest.mark.filterwarnings("error:.*shuffle=True")
 def test_json_holds_every_figure_measured_as_the_card_says(
     example, loaded, preset, make_vae, monkeypatch, capsys
 ):
