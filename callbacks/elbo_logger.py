@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import keras
 
@@ -54,7 +55,8 @@ class ELBOLogger(RunCallback):
             `FOLDER/tensorboard`; needs the package `tensorboard`. Defaults to `False`.
 
     Raises:
-        ValueError: If `frequency` or `names` is invalid.
+        ValueError: If `frequency` or `names` is invalid; or, at the start of training, if another
+            callback of the same `fit` writes `elbo.csv` too.
         ImportError: If `tensorboard` is asked for and not installed.
         OSError: At the start of training, if the folder cannot be written. A failure later is one
             warning, and what could not be written goes with the next row.
@@ -85,6 +87,11 @@ class ELBOLogger(RunCallback):
     def rows(self) -> list[dict]:
         """The rows of `elbo.csv`, `{column: number}`; `None` stands for an empty value."""
         return self._table.rows
+
+    @property
+    def written_files(self) -> tuple[Path]:
+        """The table."""
+        return (self.path,)
 
     def begin_run(self):
         """Begins to read the model's losses."""

@@ -2,6 +2,7 @@
 
 import os
 import warnings
+from pathlib import Path
 
 import numpy as np
 
@@ -88,6 +89,13 @@ class LatentStatistics(RunCallback):
         self.every = arguments.count("every", every)
         self.threshold = arguments.number("threshold", threshold, least=0.0)
         self.seed = arguments.seed("seed", seed)
+
+    @property
+    def written_files(self) -> tuple[Path, ...]:
+        """The table and the heat map."""
+        if self.folder is None:
+            return ()
+        return (self.folder / "latent_statistics.csv", self.folder / "latent_kl.png")
 
     def begin_run(self):
         """Forgets the measurements of the run before."""

@@ -3,6 +3,7 @@
 import math
 import os
 from collections.abc import Sequence
+from pathlib import Path
 
 from keras_vae import drawing
 from keras_vae.callbacks.helpers.frequency import LOGARITHMIC, Frequency
@@ -44,7 +45,8 @@ class LossCurves(RunCallback):
             needs the package `tensorboard`. Defaults to `False`.
 
     Raises:
-        ValueError: If `frequency` or `names` is invalid.
+        ValueError: If `frequency` or `names` is invalid; or, at the start of training, if another
+            callback of the same `fit` writes these files too.
         ImportError: If `tensorboard` is asked for and not installed.
         OSError: At the start of training, if the folder cannot be written. A failure later is one
             warning.
@@ -68,6 +70,11 @@ class LossCurves(RunCallback):
         kept = tuple(dict.fromkeys((*self.names, *NAMES[1:])))
         columns = ("epoch", *kept, *(f"val_{name}" for name in kept))
         self._table = StepTable(self.folder / "losses.csv", columns)
+
+    @property
+    def written_files(self) -> tuple[Path, ...]:
+        """The table and the charts."""
+        return (self._table.path, self.folder / "losses.png", self.folder / "rate_distortion.png")
 
     def begin_run(self):
         """Begins to read the model's losses."""

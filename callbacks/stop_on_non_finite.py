@@ -4,6 +4,7 @@ import math
 import os
 import warnings
 from collections.abc import Mapping
+from pathlib import Path
 from typing import NamedTuple
 
 import keras
@@ -12,6 +13,8 @@ import numpy as np
 from keras_vae.callbacks.helpers.model_state import optimizer_variables
 from keras_vae.callbacks.helpers.run_callback import RunCallback
 from keras_vae.callbacks.helpers.step_counter import steps_taken
+from keras_vae.files import write_whole
+from keras_vae.keras_internals import weights_file
 
 
 class StopOnNonFinite(RunCallback):
@@ -56,17 +59,25 @@ class StopOnNonFinite(RunCallback):
         self.path = None if folder is None else self.folder / "last_good.weights.h5"
         self.stopped_at = None
 
+    @property
+    def written_files(self) -> tuple[Path, ...]:
+        """The last good weights."""
+        return () if self.path is None else (self.path,)
+
     def begin_run(self):
         """Keeps the weights that training begins with."""
         self.stopped_at = None
         self._good = self._candidate = None
-        if self.model.built:
+        optimizer = getattr(self.model, "optimizer", None)
+        # A model whose `train_step` calls its parts is trained and never called itself, and so says
+        # of itself that it is not built.
+        trained = optimizer is not None and optimizer.built
+        if trained or all(layer.built for layer in self.model.layers):
             with self.guard("keep the weights"):
                 # So that there is a state of it to go back to.
-                optimizer = getattr(self.model, "optimizer", None)
                 if optimizer is not None and not optimizer.built:
                     optimizer.build(self.model.trainable_variables)
-                if not self._propose():
+                if self.model.weights and not self._propose():
                     # They are all that there is to go back to, whatever loss they give.
                     self._accept()
 
@@ -105,8 +116,7 @@ class StopOnNonFinite(RunCallback):
         self._candidate = state
         if self.path is not None:
             with self.guard(f"write {self.path}"):
-                self.path.parent.mkdir(parents=True, exist_ok=True)
-                self.model.save_weights(self._candidate_path)
+                write_whole(self._candidate_path, weights_file(self.model))
                 self._candidate = state._replace(is_written=True)
         return {}
 

@@ -7,6 +7,9 @@ and on the newest versions that `pyproject.toml` allows.
 """
 
 import contextlib
+import importlib
+import io
+import random
 from collections.abc import Iterator
 
 import keras
@@ -31,6 +34,11 @@ def learning_rate_of(optimizer: keras.optimizers.Optimizer):
     The public `learning_rate` of a schedule is its value at the step after the last one.
     """
     return _get(optimizer, "_learning_rate", "to log the rate that a step used")
+
+
+def optimized_variables(optimizer: keras.optimizers.Optimizer) -> list:
+    """The variables that an optimizer was built for, in their order."""
+    return list(_get(optimizer, "_trainable_variables", "to build optimizers as they were"))
 
 
 def begin_at_epoch(model: keras.Model, epoch: int | None):
@@ -107,6 +115,46 @@ def global_seed_generator() -> Iterator[keras.random.SeedGenerator | None]:
         state.set_global_attribute(name, None)
 
 
+@contextlib.contextmanager
+def other_eager_noise(seed: int) -> Iterator[None]:
+    """Lets TensorFlow's operations outside graphs draw other numbers, and then as if none had.
+
+    It is the operations without a seed that do, and the global generator if there is one yet. An
+    operation with the same seeds as one before goes on where that one stopped, which nothing takes
+    back; so those inside get seeds of their own.
+
+    Args:
+        seed: Int. Of what is drawn inside.
+    """
+    context = _module("tensorflow.python.eager.context", _PICTURES).context()
+    random_ops = _module("tensorflow.python.ops.stateful_random_ops", _PICTURES)
+    seeds = _get(context, "_rng", _PICTURES)
+    generator = _get(random_ops, "global_generator", _PICTURES)
+    numbers = None if generator is None else generator.state.numpy()
+    context._rng = random.Random(seed)
+    try:
+        yield
+    finally:
+        context._rng = seeds
+        if generator is not None and not (generator.state.numpy() == numbers).all():
+            generator.state.assign(numbers)
+
+
+def weights_file(model: keras.Model) -> bytes:
+    """The content of the file that `model.save_weights` writes, for `model.load_weights`.
+
+    Keras has HDF5 write to the disk itself, where a full one ends the process. What is not built
+    has no weights and is left out.
+    """
+    saving = _module("keras.src.saving.saving_lib", _WEIGHTS)
+    buffer = io.BytesIO()
+    store = _get(saving, "H5IOStore", _WEIGHTS)(buffer, mode="w")
+    # As `save_weights_only` does, but for the file.
+    _get(saving, "_save_state", _WEIGHTS)(model, store, None, "", set())
+    store.close()
+    return buffer.getvalue()
+
+
 class BuildsWithoutData(keras.Model):
     """A model that Keras does not feed a batch of data merely to build what is built already.
 
@@ -131,12 +179,7 @@ class BuildsWithoutData(keras.Model):
 
 
 def _global_state():
-    try:
-        from keras.src.backend.common import global_state
-    except ImportError:
-        raise ChangedInternalsError(
-            _message("the module `keras.src.backend.common.global_state`", _PICTURES)
-        ) from None
+    global_state = _module("keras.src.backend.common.global_state", _PICTURES)
     for name in ("get_global_attribute", "set_global_attribute"):
         _get(global_state, name, _PICTURES)
     return global_state
@@ -144,6 +187,14 @@ def _global_state():
 
 _FIRST_BATCH = "to keep the data's first batch"
 _PICTURES = "to draw pictures without disturbing the noise of training"
+_WEIGHTS = "to write weights to a full disk without a crash"
+
+
+def _module(name, purpose):
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        raise ChangedInternalsError(_message(f"the module `{name}`", purpose)) from None
 
 
 def _get(owner, name, purpose):

@@ -167,6 +167,117 @@ def test_killed_when_some_callbacks_have_seen_the_epochs_end(train, tmp_path, ep
     assert_same_files(tmp_path / "unbroken", tmp_path / "run")
 
 
+# Trains in FOLDER, has LEFT bytes of room from the middle of epoch 2 to that of epoch 4,
+# by a limit to files' sizes or by a file that fills the file system, and reads what there is then.
+NARROW = """
+import os, sys, warnings
+from pathlib import Path
+from PIL import Image
+import keras, numpy as np, keras_vae
+from keras_vae import callbacks
+
+folder, left, how = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+images = np.random.default_rng(0).random((20, 4, 4, 1), dtype=np.float32)
+hidden = {"latent_dim": 2, "hidden_sizes": [50]}
+keras.utils.set_random_seed(0)
+vae = keras_vae.VAE(
+    keras_vae.networks.mlp_encoder((4, 4, 1), **hidden),
+    keras_vae.networks.mlp_decoder((4, 4, 1), **hidden),
+    seed=3,
+)
+vae.compile(keras.optimizers.Adam(1e-2), run_eagerly=True)
+
+def narrow():
+    if how == "limit":
+        resource.setrlimit(resource.RLIMIT_FSIZE, (left, resource.RLIM_INFINITY))
+    else:
+        disk = os.statvfs(folder)
+        with (folder / "filling").open("wb", buffering=0) as file:
+            file.write(bytes(max(disk.f_bavail * disk.f_frsize - left, 0)))
+
+def widen():
+    if how == "limit":
+        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
+    else:
+        (folder / "filling").unlink()
+
+class Disk(keras.callbacks.Callback):
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        if batch == 1 and self.epoch in (1, 3):
+            narrow() if self.epoch == 1 else widen()
+
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch == 2:
+            check()
+
+def check():
+    for path in folder.rglob("*.png"):
+        with Image.open(path) as picture:
+            picture.load()
+    assert callbacks.Resume(folder).epoch >= 1
+    twin.load_weights(folder / "last_good.weights.h5")
+    for name in ("elbo", "losses", "latent_statistics"):
+        lines = (folder / f"{name}.csv").read_text().splitlines()
+        assert {line.count(",") for line in lines} == {lines[0].count(",")}, name
+    assert not list(folder.rglob("*.tmp"))
+
+if how == "limit":
+    import resource
+twin = keras.models.clone_model(vae)
+twin.build((None, 4, 4, 1))
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    vae.fit(
+        images, batch_size=8, epochs=5, verbose=0,
+        callbacks=[
+            callbacks.Resume(folder),
+            callbacks.StopOnNonFinite(folder),
+            callbacks.ELBOLogger(folder, frequency=1, print_table=False, tensorboard=True),
+            callbacks.LossCurves(folder, tensorboard=True),
+            callbacks.ReconstructionGrid(images[:2], folder, tensorboard=True),
+            callbacks.PriorSamples(folder),
+            callbacks.LatentTraversal(folder),
+            callbacks.LatentStatistics(images, folder=folder),
+            Disk(),
+        ],
+    )
+check()
+assert callbacks.Resume(folder).epoch == 5
+assert int(vae.optimizer.iterations) == 15
+print(sorted({str(one.message).split()[0] for one in caught if "could not" in str(one.message)}))
+"""
+
+
+def narrow(folder, left, how):
+    program = [sys.executable, "-c", NARROW, folder, str(left), how]
+    finished = subprocess.run(program, capture_output=True, text=True, timeout=300)
+    assert finished.returncode == 0, (left, finished.returncode, finished.stderr[-2000:])
+    return finished.stdout
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limits to the sizes of files")
+def test_no_writer_ends_training_where_files_may_not_grow(tmp_path):
+    warned = narrow(tmp_path, 4096, "limit")
+    for who in ("Resume", "StopOnNonFinite", "LossCurves", "LatentTraversal"):
+        assert who in warned
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kibibytes", [0, 4, 16, 32, 64, 256])
+def test_no_writer_ends_training_on_a_disk_that_fills_up(tmp_path, kibibytes):
+    mounted = ["mount", "-t", "tmpfs", "-o", "size=4m", "none", tmp_path]
+    if not shutil.which("mount") or subprocess.run(mounted, capture_output=True).returncode:
+        pytest.skip("needs to mount a small file system")
+    try:
+        warned = narrow(tmp_path, 1024 * kibibytes, "filling")
+    finally:
+        subprocess.run(["umount", tmp_path], check=True)
+    assert ("Resume" in warned) == (kibibytes < 64)
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="Linux only")
 def test_killed_processes_end_as_unbroken_ones(tmp_path):
@@ -243,7 +354,7 @@ def test_workers_go_on_from_the_last_epoch_that_all_have(
     from keras_vae.callbacks import resume
 
     states = [{"epoch": epoch, "step": epoch * STEPS} for epoch in own]
-    monkeypatch.setattr(resume, "_several_workers", lambda strategy: True)
+    monkeypatch.setattr(resume, "spans_workers", lambda strategy: True)
     monkeypatch.setattr(resume, "_of_all_workers", lambda numbers: [numbers, *others])
     monkeypatch.setattr(Resume, "_read", lambda self: states)
     if expected is None:

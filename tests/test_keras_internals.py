@@ -56,6 +56,14 @@ def test_the_learning_rate_is_the_schedule_or_the_variable_behind_it():
     assert float(keras_internals.learning_rate_of(optimizer)) == 0.5
 
 
+def test_an_optimizer_knows_what_it_was_built_for():
+    model, optimizer = line(), keras.optimizers.Adam()
+    assert keras_internals.optimized_variables(optimizer) == []
+    optimizer.build(model.trainable_variables)
+    (found,) = keras_internals.optimized_variables(optimizer)
+    assert found is model.layers[0].kernel
+
+
 class Begins(keras.callbacks.Callback):
     def __init__(self, epoch):
         super().__init__()
@@ -179,6 +187,34 @@ def test_the_generator_that_keras_draws_from_is_given_where_there_is_one():
         assert draws() == one
 
 
+def test_operations_outside_graphs_draw_as_if_they_had_not_drawn():
+    def draws():
+        numbers = tf.random.normal([2]), tf.random.get_global_generator().normal([2])
+        return [number.numpy().tolist() for number in numbers]
+
+    def second_draws(between):
+        tf.random.set_seed(1)
+        tf.random.set_global_generator(tf.random.Generator.from_seed(1))
+        draws()
+        if between:
+            with keras_internals.other_eager_noise(2):
+                assert draws() != draws()
+        return draws()
+
+    assert second_draws(between=True) == second_draws(between=False)
+
+
+def test_weights_are_written_as_keras_reads_them(tmp_path):
+    model, other = line(), line()
+    model.layers[0].kernel.assign([[7.0]])
+    fit(model, epochs=2)
+    path = tmp_path / "one.weights.h5"
+    path.write_bytes(keras_internals.weights_file(model))
+    other.load_weights(path)
+    assert other.get_weights() == model.get_weights()
+    assert int(other.optimizer.iterations) == int(model.optimizer.iterations) == 8
+
+
 @pytest.mark.parametrize(
     # Where the second no longer holds, Keras builds without data, and the class can go.
     ("base", "expected"),
@@ -263,6 +299,9 @@ def changed(name, patch):
     elif name == "learning_rate_of":
         patch.delattr(optimizer, "_learning_rate")
         keras_internals.learning_rate_of(optimizer)
+    elif name == "optimized_variables":
+        patch.delattr(optimizer, "_trainable_variables")
+        keras_internals.optimized_variables(optimizer)
     elif name == "begin_at_epoch":
         patch.delattr(model, "_initial_epoch")
         keras_internals.begin_at_epoch(model, 3)
@@ -286,6 +325,14 @@ def changed(name, patch):
         patch.delattr(global_state, "set_global_attribute")
         with keras_internals.global_seed_generator():
             pass
+    elif name == "other_eager_noise":
+        context = importlib.import_module("tensorflow.python.eager.context").context()
+        patch.delattr(context, "_rng")
+        with keras_internals.other_eager_noise(2):
+            pass
+    elif name == "weights_file":
+        patch.delattr(importlib.import_module("keras.src.saving.saving_lib"), "_save_state")
+        keras_internals.weights_file(model)
     elif name == "BuildsWithoutData":
         patch.delattr(keras.src.backend.tensorflow.trainer.TensorFlowTrainer, BUILD)
         patch.delattr(keras.src.trainers.trainer.Trainer, BUILD, raising=False)

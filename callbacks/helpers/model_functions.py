@@ -5,6 +5,7 @@ Nothing is imported from the model's side. A function given by the user comes fi
 """
 
 import contextlib
+import random
 import warnings
 from collections.abc import Callable
 
@@ -17,11 +18,14 @@ from keras_vae.callbacks.helpers.encoder_outputs import (
     UnexpectedOutputError,
     array,
 )
-from keras_vae.keras_internals import global_seed_generator
+from keras_vae.keras_internals import global_seed_generator, other_eager_noise
 
 _BATCH_SIZE = 512
 # A linear decoder may overshoot a little: what share of the values may lie how far beyond [0, 1].
 _MARGIN, _FEW = 0.1, 0.05
+# Of random numbers for pictures. No seed that one thinks of: an eager operation that has drawn with
+# a seed of training would not draw the same there again.
+_SEED = 1885954932
 
 
 class ModelFunctions:
@@ -200,7 +204,11 @@ def undisturbed(*models):
 
     A network with a sampling layer draws a number whenever it is called, which would change the
     noise of the training steps that follow; a layer may update a metric or a moving average of its
-    own. Only what has changed is assigned.
+    own. Only what has changed is assigned. Python, NumPy and TensorFlow's eager operations draw
+    other random numbers meanwhile, and then go on as if they had drawn none: a model may sample
+    with `keras.backend.random_normal`, which takes its seeds from there, or be run eagerly. What
+    cannot be put back is an eager operation that has a fixed seed, such as
+    `tf.random.normal(shape, seed=1)`.
 
     Args:
         models: Keras models; anything else is passed over.
@@ -211,13 +219,18 @@ def undisturbed(*models):
         model = getattr(model, "__self__", model)
         for names in ("non_trainable_variables", "metrics_variables"):
             variables |= {id(variable): variable for variable in getattr(model, names, ())}
-    with global_seed_generator() as generator:
+    python_state, numpy_state = random.getstate(), np.random.get_state()
+    random.seed(_SEED)
+    np.random.seed(_SEED)
+    with other_eager_noise(_SEED), global_seed_generator() as generator:
         if generator is not None:
             variables[id(generator.state)] = generator.state
         before = [(variable, variable.numpy()) for variable in variables.values()]
         try:
             yield
         finally:
+            random.setstate(python_state)
+            np.random.set_state(numpy_state)
             for variable, value in before:
                 if not np.array_equal(variable.numpy(), value, equal_nan=True):
                     variable.assign(value)

@@ -56,6 +56,11 @@ class PictureCallback(RunCallback, abc.ABC):
         """The folder of these pictures."""
         return self.folder / self.name
 
+    @property
+    def written_files(self) -> tuple[Path]:
+        """The pictures: by epochs and by steps they have other names."""
+        return (self.written_folder / f"{'epoch' if self.frequency.by_epoch else 'step'}_*.png",)
+
     @abc.abstractmethod
     def draw(self, functions: ModelFunctions) -> dict[str, Image.Image]:
         """Draws the model as it is now.

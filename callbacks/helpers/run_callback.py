@@ -1,6 +1,7 @@
 """The life of a callback that logs, draws or steps in: what happens when, and what may fail."""
 
 import os
+from collections.abc import Collection
 from pathlib import Path
 
 import keras
@@ -8,6 +9,7 @@ import keras
 from keras_vae.arguments import invalid
 from keras_vae.callbacks.helpers.guard import Guard
 from keras_vae.callbacks.helpers.model_functions import ModelFunctions
+from keras_vae.callbacks.helpers.own_files import claim_files
 from keras_vae.callbacks.helpers.step_counter import StepCounter
 from keras_vae.callbacks.helpers.tensorboard import SummaryWriter, require_tensorboard
 from keras_vae.files import check_writable
@@ -46,7 +48,8 @@ class RunCallback(keras.callbacks.Callback):
             the rest of a hook go on.
 
     Raises:
-        ValueError: If a function is none, or `tensorboard` has no folder.
+        ValueError: If a function is none, or `tensorboard` has no folder; or, at the start of
+            training, if another callback of the same `fit` writes one of `written_files`.
         ImportError: If `tensorboard` is asked for and not installed.
         OSError: At the start of training, if the folder cannot be written.
     """
@@ -70,6 +73,14 @@ class RunCallback(keras.callbacks.Callback):
     def written_folder(self) -> Path | None:
         """The folder that must be writable when training begins; `folder` unless overridden."""
         return self.folder
+
+    @property
+    def written_files(self) -> Collection[Path]:
+        """The files, or patterns of them, that this callback alone writes; none unless overridden.
+
+        Two callbacks of one `fit` that have one in common are refused.
+        """
+        return ()
 
     @property
     def step(self) -> int:
@@ -126,6 +137,7 @@ class RunCallback(keras.callbacks.Callback):
         """Checks folder and model."""
         if self.folder is not None:
             check_writable(self.written_folder)
+            claim_files(self, self.written_files)
         self.guard = Guard(type(self).__name__)
         self.summaries = SummaryWriter(self.folder) if self.tensorboard else None
         self._steps = StepCounter()

@@ -2,10 +2,12 @@
 
 import os
 import warnings
+from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from keras_vae.callbacks import StopOnNonFinite
 
@@ -205,15 +207,49 @@ def test_other_numbers_stop_nothing(make_vae, logs):
     assert guard.stopped_at is None and not guard.model.stop_training
 
 
+class Parts(keras.Model):
+    """A model whose step calls its network, so that it is itself never called and never built."""
+
+    def __init__(self):
+        super().__init__()
+        self.network = keras.Sequential([keras.Input((16,)), keras.layers.Dense(16)])
+
+    def train_step(self, data):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean((self.network(data) - data) ** 2)
+        variables = self.network.trainable_variables
+        self.optimizer.apply(tape.gradient(loss, variables), variables)
+        return {"loss": loss}
+
+
+@pytest.mark.parametrize("epochs_before", [0, 1])
+def test_a_model_that_says_it_is_not_built_gets_its_weights_back(images, tmp_path, epochs_before):
+    flat, model = images.reshape(20, -1), Parts()
+    model.compile("adam", run_eagerly=True)
+    if epochs_before:
+        fit(model, flat, epochs=epochs_before)
+    model.built = False
+    good, step = model.get_weights(), STEPS * epochs_before
+    (said,) = fit(model, flat, Break(step + 2, "bias", np.nan), StopOnNonFinite(tmp_path))
+    assert f"loss was nan at step {step + 2}. The model has the weights of step {step}" in said
+    assert_same(model.get_weights(), good)
+    again = Parts()
+    again.built = True
+    again.load_weights(tmp_path / FILE)
+    assert_same(again.get_weights(), good)
+
+
 def test_a_full_disk_is_one_warning_and_the_weights_still_come_back(
     make_vae, images, tmp_path, monkeypatch
 ):
-    vae, seen = make_vae(eager=True), Weights()
+    vae, seen, whole = make_vae(eager=True), Weights(), Path.open
 
-    def full(path):
-        raise OSError("disk full")
+    def full(path, mode="r", *arguments, **settings):
+        if "w" in mode:
+            raise OSError("disk full")
+        return whole(path, mode, *arguments, **settings)
 
-    monkeypatch.setattr(vae, "save_weights", full)
+    monkeypatch.setattr(Path, "open", full)
     failure, said = fit(
         vae, images, seen, Break(5, "pixels/bias", np.nan), StopOnNonFinite(tmp_path)
     )

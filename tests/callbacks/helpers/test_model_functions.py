@@ -296,3 +296,51 @@ def test_a_keras_whose_internals_changed_is_not_blamed_on_the_images(monkeypatch
     monkeypatch.setattr(model_functions, "global_seed_generator", changed)
     with pytest.raises(ChangedInternalsError, match="no longer a global generator"):
         ModelFunctions(autoencoder()).reconstruct(IMAGES)
+
+
+class Published(keras.Model):
+    """As many published ones: sampling draws its seed from NumPy or Python, or by TensorFlow."""
+
+    def __init__(self, noise):
+        super().__init__()
+        self.encoder = keras.Sequential([keras.Input((4, 4, 1)), keras.layers.Flatten(), dense(2)])
+        self.decoder = keras.Sequential(
+            [keras.Input((2,)), dense(16), keras.layers.Reshape((4, 4, 1))]
+        )
+        self.noise = noise
+
+    def encode(self, images):
+        mean = self.encoder(images)
+        return mean, 0 * mean, mean + self.noise(tf.shape(mean))
+
+    def call(self, images):
+        return self.decoder(self.encode(images)[2])
+
+
+NOISE = {
+    "legacy Keras": lambda shape: tf.random.normal(
+        shape, seed=int(np.random.randint(10**6)) + random.randint(0, 10)
+    ),
+    "TensorFlow": tf.random.normal,
+    "generator": lambda shape: tf.random.get_global_generator().normal(shape),
+}
+
+
+@pytest.mark.parametrize("noise", NOISE)
+def test_a_model_of_foreign_noise_trains_the_same_with_and_without_pictures(
+    images, tmp_path, noise
+):
+    from keras_vae.callbacks import ReconstructionGrid
+
+    def weights(callbacks):
+        keras.utils.set_random_seed(7)
+        tf.random.set_global_generator(tf.random.Generator.from_seed(7))
+        model = Published(NOISE[noise])
+        model.compile("sgd", "mse", run_eagerly=True)
+        model.fit(images, images, batch_size=8, epochs=2, verbose=0, callbacks=callbacks)
+        return model.get_weights()
+
+    grid = ReconstructionGrid(images[:2], tmp_path, frequency=1)
+    for one, other in zip(weights([]), weights([grid]), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert grid.last_pictures

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+import keras_vae
 from keras_vae.callbacks.helpers.run_callback import RunCallback
 
 IMAGES = np.zeros((20, 4), np.float32)
@@ -181,3 +182,67 @@ def test_summaries_are_closed_with_the_run(tmp_path):
 def test_rejects_bad_arguments(arguments, message):
     with pytest.raises(ValueError, match=message):
         RunCallback(**arguments)
+
+
+class Writer(RunCallback):
+    """Says that it writes a file, and may die."""
+
+    def __init__(self, folder, dies=False):
+        super().__init__(folder)
+        self.dies = dies
+
+    @property
+    def written_files(self):
+        return (self.folder / "table.csv",)
+
+    def before_epoch(self, epoch):
+        if self.dies:
+            raise KeyboardInterrupt
+
+
+def test_two_callbacks_that_write_the_same_file_are_refused_before_the_first_step(tmp_path):
+    def run(*callbacks):
+        trained = model()
+        trained.fit(IMAGES, IMAGES, epochs=1, verbose=0, callbacks=callbacks)
+
+    first, second = Writer(tmp_path), Writer(tmp_path / "." / "table" / "..")
+    with pytest.raises(ValueError, match=r"Writer and Writer, would both write .*table\.csv") as e:
+        run(first, Writer(tmp_path))
+    assert "Give one of them another folder" in str(e.value)
+    run(first, Writer(tmp_path / "other"))
+    # Not those of other runs, even of one that died, or of runs one inside the other.
+    with pytest.raises(KeyboardInterrupt):
+        run(Writer(tmp_path, dies=True))
+    run(first)
+    outer = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: run(Writer(tmp_path)))
+    run(first, outer)
+    run(second)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (("ELBOLogger", {}), ("ELBOLogger", {"names": ["kl_loss"], "frequency": 5})),
+        (("LossCurves", {}), ("LossCurves", {"names": ["loss"]})),
+        (("PriorSamples", {}), ("PriorSamples", {})),
+        (("StopOnNonFinite", {}), ("StopOnNonFinite", {})),
+    ],
+)
+def test_callbacks_of_this_package_say_what_they_write(make_vae, images, tmp_path, one, other):
+    vae = make_vae(eager=True)
+    pair = [getattr(keras_vae.callbacks, name)(tmp_path, **args) for name, args in (one, other)]
+    with pytest.raises(ValueError, match="Two callbacks of one `fit`"):
+        vae.fit(images, verbose=0, callbacks=pair)
+    assert int(vae.optimizer.iterations) == 0
+
+
+def test_two_grids_are_told_apart_by_folder_or_by_epochs_and_steps(make_vae, images, tmp_path):
+    grid = keras_vae.callbacks.ReconstructionGrid
+    vae = make_vae(eager=True)
+    with pytest.raises(ValueError, match="ReconstructionGrid and ReconstructionGrid"):
+        vae.fit(
+            images, verbose=0, callbacks=[grid(images[:2], tmp_path), grid(images[2:], tmp_path)]
+        )
+    grids = [grid(images[:2], tmp_path), grid(images[:2], tmp_path, frequency=1)]
+    vae.fit(images, verbose=0, callbacks=grids)
+    assert len(list(tmp_path.rglob("*.png"))) == 2
