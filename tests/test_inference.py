@@ -103,4 +103,3 @@ def test_data_without_an_end_or_without_images_are_refused(vae, images):
 def test_symbolic_images_are_taken_for_what_they_are(vae, images):
     codes = tf.function(vae.embed)(tf.constant(images))
     np.testing.assert_allclose(codes, vae.embed(images), atol=1e-6)
-    assert vae.embed(keras.KerasTensor((None, 4, 4, 1))) is not None
