@@ -37,8 +37,8 @@ def from_arrays(
         batch_size: Int. Images a batch; the last batch may be smaller. Defaults to `128`.
         shuffle: Bool. Defaults to `True`.
         binarize: `"dynamic"` draws each pixel from Bernoulli(pixel) afresh every epoch (Burda et
-            al., 2016); `"fixed"` draws it once (Larochelle & Murray, 2011). Both are seeded.
-            Defaults to `None`: grey pixels.
+            al., 2016); `"fixed"` draws it once (Larochelle & Murray, 2011), as a function of the
+            seed and the image's place alone. Both are seeded. Defaults to `None`: grey pixels.
         drop_remainder: Bool. Whether to drop a smaller last batch. Defaults to `False`.
         seed: Int. Defaults to `0`.
         start: Int. Batches to begin after, as if they had been iterated over: the steps that an
@@ -172,11 +172,17 @@ def bernoulli(probabilities: tf.Tensor, seed) -> tf.Tensor:
 
 
 def _binarized_once(images, seed):
-    generator = np.random.default_rng(seed)
+    """Every image drawn once, with the numbers that it would be drawn with from disk."""
     binary = np.empty_like(images)
     white = 255 if images.dtype == np.uint8 else 1
-    for start in range(0, len(images), 1024):
-        rows = slice(start, start + 1024)
-        uniform = generator.random(images[rows].shape, dtype=np.float32)
-        binary[rows] = white * (uniform < images[rows] / np.float32(white))
+    with tf.device("CPU:0"):
+        drawn = tf.data.Dataset.from_tensor_slices(images).enumerate()
+        drawn = drawn.map(
+            lambda index, image: bernoulli(scaled(image), [seed, index]),
+            num_parallel_calls=PARALLEL_CALLS,
+        )
+    start = 0
+    for batch in drawn.batch(1024).as_numpy_iterator():
+        binary[start : start + len(batch)] = white * batch
+        start += len(batch)
     return binary

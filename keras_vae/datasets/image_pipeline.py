@@ -50,8 +50,9 @@ def load(
         batch_size: Int. Images a batch; the last batch may be smaller. Defaults to `128`.
         shuffle: Bool. Defaults to `None`: splits that begin with `train` are shuffled.
         binarize: `"dynamic"` draws each pixel from Bernoulli(pixel) afresh every epoch (Burda et
-            al., 2016); `"fixed"` draws it once (Larochelle & Murray, 2011). Both are seeded.
-            Defaults to `None`: grey pixels.
+            al., 2016); `"fixed"` draws it once (Larochelle & Murray, 2011), as a function of the
+            seed and the image's place in the split alone, from memory and from disk. Both are
+            seeded. Defaults to `None`: grey pixels.
         with_labels: Bool. Whether to yield `(images, labels)`. Defaults to `False`: images alone.
         image_size: `(height, width)` to resize to, bilinearly with antialiasing. Needed where the
             set's images vary in size. Defaults to `None`: as they are.

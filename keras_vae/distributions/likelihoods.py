@@ -25,6 +25,10 @@ class Likelihood(keras.layers.Layer, abc.ABC):
     lower = -math.inf
     upper = math.inf
 
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        """The shape of an image, which `summary` shows."""
+        return tuple(input_shape)
+
     @abc.abstractmethod
     def distribution(self, parameters) -> tfd.Distribution:
         """p(x|z) for the decoder's output.

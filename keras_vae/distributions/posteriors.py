@@ -24,6 +24,10 @@ class Posterior(keras.layers.Layer, abc.ABC):
     `tfd.TransformedDistribution`: that is all that reparameterisation needs.
     """
 
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        """The shape of a code, which `summary` shows."""
+        return tuple(input_shape)
+
     @abc.abstractmethod
     def distribution(self, parameters: Mapping) -> tfd.Distribution:
         """q(z|x) for the encoder's output.

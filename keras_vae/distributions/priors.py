@@ -14,6 +14,10 @@ _package = "keras_vae"
 class StandardNormal(keras.layers.Layer):
     """The prior p(z) = N(0, I)."""
 
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        """The shape of a code, which `summary` shows."""
+        return tuple(input_shape)
+
     def distribution(self, latent_dim: int) -> tfd.Distribution:
         """p(z), of event shape `[latent_dim]`."""
         return diagonal_normal(tf.zeros([latent_dim]), tf.ones([latent_dim]))
@@ -54,6 +58,10 @@ class GaussianMixture(keras.layers.Layer):
             setattr(self, name, self._parameter(shape, start, name))
         self.logits = self._parameter((self.num_components,), "zeros", "logits")
         self.built = True
+
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        """The shape of a code, which `summary` shows."""
+        return tuple(input_shape)
 
     def distribution(self, latent_dim: int) -> tfd.Distribution:
         """p(z), of event shape `[latent_dim]`."""

@@ -183,11 +183,7 @@ class DataCheck:
         if _WEIGHT_MARK in error:
             return _bad_weights("A batch of the data set has others")
         if _COUNT_MARK in error:
-            return (
-                "There must be one sample weight an image. A batch of the data set has another "
-                "number of them. Weights of single pixels are not supported: take their mean over "
-                "each image."
-            )
+            return _other_count()
         if "expected shape" in error and "EnsureShape" in error:
             expected = ", ".join(map(str, self.event_shape or ()))
             return (
@@ -272,6 +268,8 @@ class DataCheck:
                 f"Received: shape {list(weights.shape)}. Weights of single pixels are not "
                 "supported: take their mean over each image."
             )
+        if known and spec.shape.rank and not weights.shape[:1].is_compatible_with(spec.shape[:1]):
+            raise ValueError(_other_count())
 
     def _check_spec_of_labels(self, labels):
         for spec in labels:
@@ -383,6 +381,13 @@ def _bad_weights(received):
     return (
         f"Sample weights must be finite numbers of at least 0. {received}. Weight 0 leaves an "
         "image out."
+    )
+
+
+def _other_count():
+    return (
+        "There must be one sample weight an image. A batch of the data set has another number of "
+        "them. Weights of single pixels are not supported: take their mean over each image."
     )
 
 

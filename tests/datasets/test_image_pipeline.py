@@ -255,3 +255,10 @@ def test_a_vae_trains_on_it(tiny, make_vae, path):
     logs = vae.fit(train, validation_data=test, epochs=2, verbose=0).history
     assert vae.optimizer.iterations == 14
     assert np.all(np.isfinite(logs["loss"] + logs["val_loss"]))
+
+
+@pytest.mark.parametrize("split", ["train", "train[10:14]"])
+def test_fixed_binarization_is_the_same_from_memory_and_from_disk(tiny, split):
+    settings = {"shuffle": False, "binarize": "fixed", "seed": 4}
+    memory, disk = (images_of(tiny(split, **settings, **path)) for path in (IN_MEMORY, STREAMED))
+    np.testing.assert_array_equal(memory, disk)

@@ -159,3 +159,51 @@ def test_its_data_are_checked_and_a_loss_of_keras_is_refused(images):
         model.fit(255 * images, verbose=0)
     with pytest.raises(ValueError, match=r"A Quantizer computes its own loss.*without"):
         model.compile("adam", loss="mse")
+
+
+@pytest.mark.slow
+def test_replicas_share_no_noise_whatever_the_sizes_of_their_batches(run_python):
+    printed = run_python(NOISE_OF_TWO_REPLICAS)
+    one, even, uneven = (
+        [float(number) for number in line.split()] for line in printed.splitlines()[-3:]
+    )
+    assert even == one
+    # Radii of Box and Muller's method show what raw bits two draws have in common.
+    assert len(uneven) == 2 * (3 + 2) == len(set(uneven))
+
+
+NOISE_OF_TWO_REPLICAS = """
+import keras, numpy as np, tensorflow as tf
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+import keras_vae
+from keras_vae.training import term_trainer
+
+def with_radii(shape, seed):
+    noise = normal(shape, seed)
+    bits = tf.random.stateless_uniform(
+        [2, *shape], seed, minval=None, maxval=None, dtype=tf.uint32, alg="philox"
+    )
+    return tf.stack([noise, tf.cast(bits[0] // 256, tf.float32)], axis=-1)
+
+normal, term_trainer.standard_normal = term_trainer.standard_normal, with_radii
+mirrored = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+with mirrored.scope():
+    vae = keras_vae.VAE(
+        keras_vae.networks.mlp_encoder((4, 4, 1), 2, hidden_sizes=[5]),
+        keras_vae.networks.mlp_decoder((4, 4, 1), 2, hidden_sizes=[5]),
+        seed=3,
+    )
+    vae.compile("adam")
+
+def of_replicas(*sizes):
+    sizes = mirrored.experimental_distribute_values_from_function(
+        lambda context: tf.constant(sizes[context.replica_id_in_sync_group])
+    )
+    noise = mirrored.run(lambda size: vae.noise(size, (), training=True), args=(sizes,))
+    return tf.concat(mirrored.experimental_local_results(noise), axis=0).numpy().ravel()
+
+print(*vae.noise(6, (), training=True).numpy().ravel())
+print(*of_replicas(3, 3))
+print(*of_replicas(3, 2))
+"""
