@@ -85,7 +85,9 @@ def train(options: argparse.Namespace):
             ELBOLogger(options.output_dir, names=COLUMNS),
             LossCurves(options.output_dir),
             ReconstructionGrid(some_images, options.output_dir, frequency="power_of_two"),
-            LatentTraversal(options.output_dir, frequency="power_of_two"),
+            LatentTraversal(
+                options.output_dir, latents=(0, 1), grid_limits=(-1, 1), frequency="power_of_two"
+            ),
         ],
     )
 
