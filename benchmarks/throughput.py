@@ -251,7 +251,9 @@ def draw(path, rows):
         axes.plot([least, most], [name, name], color="black", linewidth=1.2)
         axes.text(max(median, most), name, f"  {median:.0f}", va="center")
     axes.set_xlabel("training steps a second: the median of the rounds, and from least to most")
-    axes.set_title("An MLP VAE on images of MNIST's size, batches of 64", loc="left", fontsize="medium")
+    axes.set_title(
+        "An MLP VAE on images of MNIST's size, batches of 64", loc="left", fontsize="medium"
+    )
     axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, dpi=120)
 
