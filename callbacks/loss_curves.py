@@ -5,6 +5,7 @@ import os
 from collections.abc import Sequence
 
 from keras_vae import drawing
+from keras_vae.arguments import path
 from keras_vae.callbacks.helpers.frequency import LOGARITHMIC, Frequency
 from keras_vae.callbacks.helpers.run_callback import RunCallback
 from keras_vae.callbacks.helpers.step_table import StepTable, as_stored, checked_names
@@ -68,7 +69,7 @@ class LossCurves(RunCallback):
         frequency: str | int = LOGARITHMIC,
         tensorboard: bool = False,
     ):
-        super().__init__(folder, tensorboard)
+        super().__init__(path("folder", folder), tensorboard)
         self.names = checked_names(names)
         self.frequency = Frequency(frequency)
         # The rate and the distortion are kept even where their curves are not drawn.
