@@ -25,12 +25,15 @@ class BetaSchedule(ValueSchedule):
         rise: Float in (0, 1]. The part of a cycle in which beta rises. Defaults to `0.5`.
 
     Raises:
-        ValueError: As `ValueSchedule` does.
+        ValueError: As `ValueSchedule` does, and if beta is or becomes negative.
 
     Example:
     >>> warm_up = keras_vae.callbacks.BetaSchedule("cosine", end=4.0, warmup_epochs=5)
     >>> model.fit(images, epochs=20, callbacks=[warm_up])
     """
+
+    # A negative weight would reward a code for being far from the prior.
+    _least = 0.0
 
     def __init__(
         self,

@@ -22,12 +22,15 @@ class CapacitySchedule(ValueSchedule):
         warmup_epochs: Float. The same in epochs. Defaults to `None`.
 
     Raises:
-        ValueError: As `ValueSchedule` does.
+        ValueError: As `ValueSchedule` does, and if the capacity is or becomes negative.
 
     Example:
     >>> rise = keras_vae.callbacks.CapacitySchedule(end=25.0, warmup_steps=100_000)
     >>> model.fit(images, epochs=100, callbacks=[rise])
     """
+
+    # No KL is negative.
+    _least = 0.0
 
     def __init__(
         self,

@@ -9,10 +9,15 @@ from keras_vae import drawing, latent_measures
 from keras_vae.arguments import count, invalid
 from keras_vae.callbacks.helpers.frequency import EPOCH
 from keras_vae.callbacks.helpers.model_functions import ModelFunctions
-from keras_vae.callbacks.helpers.picture_callback import PictureCallback, checked_images
+from keras_vae.callbacks.helpers.picture_callback import (
+    PictureCallback,
+    check_order,
+    checked_inputs,
+)
 
 _MOST_LABELS = 20
-_LIMIT = 4.0
+_LEAST_LIMIT = 4.0
+_ROOM = 1.1
 _LEAST_SHOWN = 0.99
 
 
@@ -26,13 +31,15 @@ class LatentMap(PictureCallback):
     of `fit`; where standard deviations are not known, the two whose means vary most. Pass `latents`
     to keep the plane over runs that resume as well.
 
-    The axes run from -4 to 4. When more than one point in a hundred lies beyond, they double, and
-    never shrink again in that run; how many points still lie beyond stands in the title. Written to
+    The axes run from -4 to 4. When more than one point in a hundred lies beyond, they grow, to 6,
+    8, 12, 16 and so on. Means that reach far in the first steps come back: when a smaller scale
+    would have held two pictures in a row, with a tenth of it to spare, that scale is taken. How
+    many points lie beyond the axes stands in the title. Written to
     `FOLDER/latent_map/epoch_0001.png` and so on.
 
     Args:
-        images: `[n, height, width, channels]`, floating point in [0, 1], 1 or 3 channels; or grey
-            `[n, height, width]`. Some 2,000 make a clear map.
+        images: `[n, *event]`, floating point, as the encoder takes them. Some 2,000 make a clear
+            map.
         folder: Folder of the run.
         labels: `[n]`, at most 20 different values, numbers or strings. Defaults to `None`: points
             of one colour.
@@ -64,8 +71,9 @@ class LatentMap(PictureCallback):
         tensorboard: bool = False,
         encode=None,
     ):
+        check_order(images, folder)
         super().__init__(folder, "latent_map", frequency, tensorboard, encode=encode)
-        self.images = checked_images(images)
+        self.images = checked_inputs(images)
         self.labels = None if labels is None else self._checked_labels(np.asarray(labels))
         self.latents = None if latents is None else checked_latents(latents)
 
@@ -76,7 +84,7 @@ class LatentMap(PictureCallback):
             raise ValueError("A latent map needs a model with two latents or more. Received: 1")
         check_exist(self.latents or (0, 1), latent_dim)
         self._shown = self.latents
-        self._limit = _LIMIT
+        self._limit = self._fitted = _LEAST_LIMIT
 
     def draw(self, functions: ModelFunctions) -> dict[str, Image.Image]:
         """The posterior means in the chosen plane."""
@@ -87,9 +95,7 @@ class LatentMap(PictureCallback):
             self._shown = tuple(np.argsort(-importance, kind="stable")[:2].tolist())
         points = posterior.loc[:, self._shown]
         distance = np.abs(points).max(axis=1)
-        farthest = np.quantile(distance, _LEAST_SHOWN)
-        while np.isfinite(farthest) and farthest > self._limit:
-            self._limit *= 2
+        self._fit(np.quantile(distance, _LEAST_SHOWN))
         beyond = np.count_nonzero(~(distance <= self._limit))
         figure = drawing.latent_map(
             points,
@@ -99,6 +105,14 @@ class LatentMap(PictureCallback):
             title=f"posterior means, {beyond} of {len(points)} beyond the axes",
         )
         return {self.name: drawing.rendered(figure)}
+
+    def _fit(self, farthest):
+        """Chooses the axes' limit for points that reach so far."""
+        if not np.isfinite(farthest):
+            return
+        fitted, before = _limit_of(_ROOM * farthest), self._fitted
+        self._limit = max(_limit_of(farthest), min(self._limit, max(fitted, before)))
+        self._fitted = fitted
 
     def _checked_labels(self, labels):
         if labels.shape != (len(self.images),):
@@ -113,6 +127,14 @@ class LatentMap(PictureCallback):
                 "`numpy.digitize`."
             )
         return labels
+
+
+def _limit_of(farthest):
+    """The least of 4, 6, 8, 12, 16, 24, ... that is not below."""
+    limit = _LEAST_LIMIT
+    while farthest > 1.5 * limit:
+        limit *= 2
+    return limit if farthest <= limit else 1.5 * limit
 
 
 def checked_latents(latents) -> tuple[int, int]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from keras_vae import arguments, drawing, latent_measures
 from keras_vae.callbacks.helpers.model_functions import ModelFunctions
+from keras_vae.callbacks.helpers.picture_callback import check_order
 from keras_vae.callbacks.helpers.run_callback import RunCallback
 from keras_vae.callbacks.helpers.step_table import StepTable
 from keras_vae.files import write_whole
@@ -79,6 +80,7 @@ class LatentStatistics(RunCallback):
         tensorboard: bool = False,
         encode=None,
     ):
+        check_order(images, folder)
         super().__init__(folder, tensorboard, encode=encode)
         self.images = np.asarray(images)
         if self.images.ndim < 2 or len(self.images) < 2:

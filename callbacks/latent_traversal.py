@@ -1,57 +1,65 @@
 """What each latent does to the image, while a model trains."""
 
+import math
 import os
 import statistics
+import warnings
 
 import numpy as np
 from PIL import Image
 
 from keras_vae import drawing, latent_walks
-from keras_vae.arguments import count, invalid, number, share
+from keras_vae.arguments import count, flag, invalid, number, share
 from keras_vae.callbacks.helpers.animate import animate_files, natural_order
 from keras_vae.callbacks.helpers.frequency import EPOCH
 from keras_vae.callbacks.helpers.model_functions import ModelFunctions
 from keras_vae.callbacks.helpers.picture_callback import (
     PictureCallback,
-    checked_images,
+    checked_inputs,
     checked_latent_dim,
 )
 from keras_vae.callbacks.latent_map import check_exist, checked_latents
 
+_LIMITS = (-2.5, 2.5)
+_NUM_SAMPLES = 64
 _MOST_FRAMES = 100
 
 
 class LatentTraversal(PictureCallback):
-    """Decodes a grid over two latents, and one row for each latent.
+    """Decodes one row for each latent, and a grid over two.
 
-    In the grid one latent varies down the rows and another along the columns; in the other picture
-    each row lets one latent vary. What does not vary stays at the prior's mean 0, or at the
-    posterior mean of the image `around`. Written to `FOLDER/traversals/grid/epoch_0001.png` and
-    `FOLDER/traversals/latents/epoch_0001.png`, and so on; with `gif`, at the end of training also
-    to `FOLDER/traversals/grid.gif` and `latents.gif`.
+    In a row one latent varies; in the grid one varies down the rows and another along the columns.
+    What does not vary stays at the prior's mean 0, or at the posterior mean of the image `around`.
+    Written to `FOLDER/traversals/latents/epoch_0001.png` and `FOLDER/traversals/grid/
+    epoch_0001.png`, and so on; with `gif`, at the end of training also to
+    `FOLDER/traversals/latents.gif` and `grid.gif`.
 
-    With `images` the rows are sorted by the KL of each latent, the largest first, and labelled with
-    it: the mean over the images of KL(N(loc, scale) || N(0, 1)), in nats. It is measured anew for
-    every picture, so the order may change as the model learns. A latent near 0 nats carries
-    nothing about the image, and its row does not change from left to right.
+    Rows are sorted by the KL of each latent, the largest first, and labelled with it: the mean over
+    images of KL(N(loc, scale) || N(0, 1)), in nats. A latent near 0 nats carries nothing about the
+    image, and its row does not change from left to right. Without `images` it is measured on what
+    the model makes itself: 64 codes of the prior, the same every time, are decoded and encoded
+    again. That needs no data, and tells which latents the decoder and the encoder use; the KL of
+    real images is that of `images`. It is measured anew for every picture, so the order may change
+    as the model learns. Where no encoder is found, or it tells no standard deviations, rows are in
+    the order of the latents.
 
     Args:
         folder: Folder of the run.
-        images: Images by which to measure the KL, `[n, height, width, channels]` or grey `[n,
-            height, width]`, floating point in [0, 1]; some hundreds suffice. Defaults to `None`:
-            rows in the order of the latents. So they are as well if the encoder tells no standard
-            deviations.
-        around: One image, `[height, width, channels]` or `[height, width]`, to traverse around.
-            Defaults to `None`: around the prior's mean.
+        images: Images by which to measure the KL, `[n, *event]`, floating point, as the encoder
+            takes them; some hundreds suffice. Defaults to `None`: see above.
+        around: One image, `[*event]`, to traverse around. Defaults to `None`: around the prior's
+            mean.
         latents: The two latents of the grid, `(rows, columns)`, counted from 0. Defaults to
-            `(0, 1)`. A model with a single latent gets no grid.
+            `None`: the two of the largest KL, or `(0, 1)` where it is not known. A model with a
+            single latent gets no grid.
         num_steps: Int. Images a side of the grid, and in a row. Defaults to `10`.
         limits: Values of a latent at both ends, in standard deviations of the prior. Defaults to
-            `None`: `(-1.0, 1.0)`.
+            `None`: `(-2.5, 2.5)`, between which 99% of the prior lie.
         quantiles: Instead of `limits`, the quantiles of the prior at both ends, such as `(0.05,
             0.95)`, the steps between them equally probable. Defaults to `None`.
-        num_rows: Int. How many rows at most; with `images` those of the largest KL. Defaults to
-            `None`: a row for each latent.
+        grid_limits: As `limits`, of the grid alone. Defaults to `None`: as the rows.
+        num_rows: Int. How many rows at most, the first of them. Defaults to `None`: a row for each
+            latent.
         latent_dim: Int. Number of latents, for a model that does not tell. Defaults to `None`.
         gif: Bool. Whether to animate the pictures at the end of training, of which 100 at most, at
             equal distances. It takes some 15 ms a picture. Defaults to `False`:
@@ -76,12 +84,14 @@ class LatentTraversal(PictureCallback):
     def __init__(
         self,
         folder: str | os.PathLike,
+        *,
         images=None,
         around=None,
-        latents: tuple[int, int] = (0, 1),
+        latents: tuple[int, int] | None = None,
         num_steps: int = 10,
         limits: tuple[float, float] | None = None,
         quantiles: tuple[float, float] | None = None,
+        grid_limits: tuple[float, float] | None = None,
         num_rows: int | None = None,
         latent_dim: int | None = None,
         gif: bool = False,
@@ -91,13 +101,17 @@ class LatentTraversal(PictureCallback):
         decode=None,
     ):
         super().__init__(folder, "traversals", frequency, tensorboard, encode=encode, decode=decode)
-        self.images = None if images is None else checked_images(images)
-        self.around = None if around is None else checked_images([around], "around")
-        self.latents = checked_latents(latents)
-        self.values = _values(count("num_steps", num_steps, least=2), limits, quantiles)
+        self.images = None if images is None else checked_inputs(images)
+        self.around = None if around is None else checked_inputs([around], "around")
+        self.latents = None if latents is None else checked_latents(latents)
+        num_steps = count("num_steps", num_steps, least=2)
+        self.values = _values(num_steps, limits, quantiles)
+        self.grid_values = self.values
+        if grid_limits is not None:
+            self.grid_values = _evenly("grid_limits", grid_limits, num_steps)
         self.num_rows = None if num_rows is None else count("num_rows", num_rows)
         self.latent_dim = None if latent_dim is None else count("latent_dim", latent_dim)
-        self.gif = gif
+        self.gif = flag("gif", gif)
 
     def prepare(self, functions: ModelFunctions):
         """Finds the number of latents, encodes if that is needed, and decodes once."""
@@ -105,23 +119,49 @@ class LatentTraversal(PictureCallback):
         examples = self.around if self.images is None else self.images
         self._latent_dim = checked_latent_dim(functions, self.latent_dim, examples)
         if self._latent_dim > 1:
-            check_exist(self.latents, self._latent_dim)
+            check_exist(self.latents or (0, 1), self._latent_dim)
         for images in (self.images, self.around):
             if images is not None:
                 functions.encode(images[:1])
         functions.decode(np.zeros((1, self._latent_dim), np.float32))
+        self._measures = self.images is not None or self._encodes_own_samples(functions)
 
     def draw(self, functions: ModelFunctions) -> dict[str, Image.Image]:
-        """The grid over two latents, and a row for each latent."""
-        centre = np.zeros(self._latent_dim, np.float32)
+        """A row for each latent, and the grid over two latents."""
+        centre, rest = np.zeros(self._latent_dim, np.float32), "0"
         if self.around is not None:
-            centre = functions.encode(self.around).loc[0]
-        order, labels = self._rows(functions)
-        codes = latent_walks.rows(order, self.values, centre)
-        pictures = {f"{self.name}/latents": drawing.image_grid(_decode(functions, codes), labels)}
+            centre, rest = functions.encode(self.around).loc[0], "the code of an image"
+        kl = self._kl(functions) if self._measures else None
+        order = np.arange(self._latent_dim) if kl is None else np.argsort(-kl, kind="stable")
+        rows = order[: self.num_rows]
+        measured = f"{_NUM_SAMPLES} samples of the model"
+        if self.images is not None:
+            measured = f"{len(self.images)} images"
+        sorting = "in their order"
+        if kl is not None:
+            sorting = f"the largest KL first (nats, mean over {measured})"
+        pictures = {
+            f"{self.name}/latents": drawing.image_grid(
+                _decode(functions, latent_walks.rows(rows, self.values, centre)),
+                [_named(latent, kl) for latent in rows],
+                title=f"One latent a row, {sorting}; the others stay at {rest}",
+                column_labels=_written(self.values),
+                column_title="value of the row's latent, in standard deviations of the prior",
+            )
+        }
         if self._latent_dim > 1:
-            codes = latent_walks.grid(self.latents, self.values, centre)
-            pictures[f"{self.name}/grid"] = drawing.image_grid(_decode(functions, codes))
+            latents = self.latents or tuple(order[:2].tolist())
+            chosen = ", those of the largest KL" if self.latents is None and kl is not None else ""
+            values = _written(self.grid_values)
+            down, along = (_named(latent, kl) for latent in latents)
+            pictures[f"{self.name}/grid"] = drawing.image_grid(
+                _decode(functions, latent_walks.grid(latents, self.grid_values, centre)),
+                values,
+                title=f"Two latents at once{chosen}; the others stay at {rest}",
+                column_labels=values,
+                row_title=down,
+                column_title=f"{along}    (values in standard deviations of the prior)",
+            )
         return pictures
 
     def end_run(self):
@@ -136,14 +176,29 @@ class LatentTraversal(PictureCallback):
                 chosen = np.linspace(0, len(paths) - 1, min(len(paths), _MOST_FRAMES), dtype=int)
                 animate_files([paths[index] for index in chosen], last.parent.with_suffix(".gif"))
 
-    def _rows(self, functions):
-        """The latents in the order of their rows, and the rows' labels."""
-        order = np.arange(self._latent_dim)
-        kl = None if self.images is None else functions.encode(self.images).kl()
-        if kl is None:
-            return order[: self.num_rows], [f"z{latent}" for latent in order[: self.num_rows]]
-        order = np.argsort(-kl, kind="stable")[: self.num_rows]
-        return order, [f"z{latent}  KL {kl[latent]:.2f}" for latent in order]
+    def _kl(self, functions):
+        """KL of each latent over the images or the model's own, `None` if it is not known."""
+        images = self.images
+        if images is None:
+            shape = (_NUM_SAMPLES, self._latent_dim)
+            images = functions.decode(np.random.default_rng(0).standard_normal(shape, np.float32))
+        return functions.encode(images).kl()
+
+    def _encodes_own_samples(self, functions):
+        """Whether the encoder takes what the decoder makes; without an encoder there is no KL."""
+        if not functions.encodes:
+            return False
+        try:
+            kl = self._kl(functions)
+        except ValueError as error:
+            warnings.warn(
+                "LatentTraversal cannot encode what the model decodes, so its rows are in the "
+                "order of the latents. Pass `images=` to have them sorted by their KL, or "
+                f"`encode=`. {error}",
+                stacklevel=2,
+            )
+            return False
+        return kl is None or len(kl) == self._latent_dim
 
 
 def _values(num_steps, limits, quantiles):
@@ -154,14 +209,18 @@ def _values(num_steps, limits, quantiles):
             f"Received: limits={limits}, quantiles={quantiles}"
         )
     if quantiles is None:
-        limits = (-1.0, 1.0) if limits is None else limits
-        low, high = _ends("limits", limits, number, "two numbers, the smaller first")
-        return np.linspace(low, high, num_steps, dtype=np.float32)
+        return _evenly("limits", _LIMITS if limits is None else limits, num_steps)
     expected = "two probabilities between 0 and 1, the smaller first"
     low, high = _ends("quantiles", quantiles, share, expected)
     prior = statistics.NormalDist()
     values = [prior.inv_cdf(probability) for probability in np.linspace(low, high, num_steps)]
     return np.array(values, np.float32)
+
+
+def _evenly(argument, limits, num_steps):
+    """Values `[num_steps]` at equal distances."""
+    low, high = _ends(argument, limits, number, "two numbers, the smaller first")
+    return np.linspace(low, high, num_steps, dtype=np.float32)
 
 
 def _ends(argument, ends, check, expected):
@@ -173,6 +232,17 @@ def _ends(argument, ends, check, expected):
     if not low < high:
         raise invalid(argument, expected, ends)
     return low, high
+
+
+def _named(latent, kl):
+    """A latent's name, and its KL where that is known."""
+    return f"z{latent}" if kl is None else f"z{latent}  KL {kl[latent]:.2f}"
+
+
+def _written(values):
+    """Values as labels, with as many decimals as their distance needs."""
+    decimals = max(1, -math.floor(math.log10(values[1] - values[0])))
+    return [f"{value:.{decimals}f}" for value in values]
 
 
 def _decode(functions, codes):

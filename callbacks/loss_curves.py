@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from keras_vae import drawing
+from keras_vae.arguments import path
 from keras_vae.callbacks.helpers.frequency import LOGARITHMIC, Frequency
 from keras_vae.callbacks.helpers.run_callback import RunCallback
 from keras_vae.callbacks.helpers.step_table import StepTable, as_stored, checked_names
@@ -13,6 +14,10 @@ from keras_vae.callbacks.helpers.step_values import StepValues
 from keras_vae.files import write_whole
 
 NAMES = ("loss", "reconstruction_loss", "kl_loss")
+_LABELS = {
+    "sum": "loss  [nats an image]",
+    "mean": "loss  [mean form: nats a pixel, KL in nats a latent]",
+}
 
 
 class LossCurves(RunCallback):
@@ -23,10 +28,13 @@ class LossCurves(RunCallback):
     - `FOLDER/losses.png`: the losses against the step, both axes logarithmic (the losses' linear if
       one of them is not positive). Curves are the values of single training steps, spaced so that
       they are smooth with few points (see `ELBOLogger` for what a model tells of a step); rings are
-      the validation at the epochs' ends.
-    - `FOLDER/rate_distortion.png`, where the model logs both: the epochs' `kl_loss`, the rate,
-      against their `reconstruction_loss`, the distortion, for training and validation, with
-      diagonals of equal ELBO (Alemi et al., "Fixing a Broken ELBO", 2018, figure 1). Both are in
+      the validation at the epochs' ends. The axis says in what unit, if the model says what its
+      losses are, as `keras_vae.VAE` does by `reduction`: nats an image for `"sum"`; for `"mean"`
+      the reconstruction is in nats a pixel and the KL in nats a latent.
+    - `FOLDER/rate_distortion.png`, where the model logs both: `kl_loss`, the rate, against
+      `reconstruction_loss`, the distortion, at the same steps of training and at each epoch's
+      validation, with diagonals of equal ELBO (Alemi et al., "Fixing a Broken ELBO", 2018, figure
+      1). The start from nothing, a sixteenth of the steps, may lie beyond the axes. Both are in
       nats an image if the losses are. Those of a model that says `reduction="mean"`, `latent_dim`
       and `event_shape`, as `keras_vae.VAE` does, are means over latents and over pixels, and are
       multiplied back.
@@ -63,7 +71,7 @@ class LossCurves(RunCallback):
         frequency: str | int = LOGARITHMIC,
         tensorboard: bool = False,
     ):
-        super().__init__(folder, tensorboard)
+        super().__init__(path("folder", folder), tensorboard)
         self.names = checked_names(names)
         self.frequency = Frequency(frequency)
         # The rate and the distortion are kept even where their curves are not drawn.
@@ -127,18 +135,18 @@ class LossCurves(RunCallback):
                 {name: _column(steps, name) for name in self.names},
                 (_column(epochs, "step"), validation),
                 chart=self._charts[0],
+                ylabel=_LABELS.get(getattr(self.model, "reduction", None), "loss"),
             ),
         )
         pixels, latents = _reduced(self.model)
         paths = {}
-        for label, prefix in (("training", ""), ("validation", "val_")):
-            rate = _column(epochs, f"{prefix}kl_loss", latents)
-            distortion = _column(epochs, f"{prefix}reconstruction_loss", pixels)
+        for label, rows, prefix in (("training", steps, ""), ("validation", epochs, "val_")):
+            rate = _column(rows, f"{prefix}kl_loss", latents)
+            distortion = _column(rows, f"{prefix}reconstruction_loss", pixels)
             if any(not math.isnan(x + y) for x, y in zip(rate, distortion, strict=True)):
-                paths[label] = rate, distortion
+                paths[label] = _column(rows, "step"), rate, distortion
         if "training" in paths:
-            numbers = [row["epoch"] for row in epochs]
-            yield "rate_distortion", drawing.rate_distortion(paths, numbers, chart=self._charts[1])
+            yield "rate_distortion", drawing.rate_distortion(paths, chart=self._charts[1])
 
 
 def _column(rows, name, factor=1):

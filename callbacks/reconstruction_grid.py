@@ -6,9 +6,14 @@ import numpy as np
 from PIL import Image
 
 from keras_vae import drawing
+from keras_vae.arguments import flag
 from keras_vae.callbacks.helpers.frequency import EPOCH
 from keras_vae.callbacks.helpers.model_functions import ModelFunctions
-from keras_vae.callbacks.helpers.picture_callback import PictureCallback, checked_images
+from keras_vae.callbacks.helpers.picture_callback import (
+    PictureCallback,
+    check_order,
+    checked_images,
+)
 
 
 class ReconstructionGrid(PictureCallback):
@@ -52,6 +57,7 @@ class ReconstructionGrid(PictureCallback):
         encode=None,
         decode=None,
     ):
+        check_order(images, folder)
         super().__init__(
             folder,
             "reconstructions",
@@ -62,7 +68,7 @@ class ReconstructionGrid(PictureCallback):
             decode=decode,
         )
         self.images = checked_images(images)
-        self.error_row = error_row
+        self.error_row = flag("error_row", error_row)
 
     def prepare(self, functions: ModelFunctions):
         """Reconstructs once, to see that the images fit."""

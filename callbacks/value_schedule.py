@@ -47,8 +47,10 @@ class ValueSchedule(RunCallback):
     Raises:
         ValueError: If an argument is invalid; at the start of training, if the model has no such
             attribute, or a plain number, or if `warmup_epochs` is given and the data do not tell
-            how many steps an epoch has; and if a function's value is not finite.
+            how many steps an epoch has; and if a function's value is no finite number.
     """
+
+    _least = -math.inf
 
     def __init__(
         self,
@@ -63,10 +65,12 @@ class ValueSchedule(RunCallback):
     ):
         super().__init__()
         _check_warmup(schedule, warmup_steps, warmup_epochs)
+        if not isinstance(attribute, str) or not attribute.isidentifier():
+            raise invalid("attribute", 'the name of an attribute, such as "beta"', attribute)
         self.attribute = attribute
         self.schedule = schedule
-        self.start = number("start", start)
-        self.end = number("end", end)
+        self.start = number("start", start, self._least)
+        self.end = number("end", end, self._least)
         self.warmup_steps = warmup_steps
         self.warmup_epochs = warmup_epochs
         self.num_cycles = count("num_cycles", num_cycles)
@@ -81,11 +85,11 @@ class ValueSchedule(RunCallback):
             step: Int. Training steps taken, 0 before the first.
 
         Raises:
-            ValueError: If the value is not finite, or `warmup_epochs` is given and no training has
-                begun, which tells how many steps an epoch has.
+            ValueError: If the value is no finite number, or `warmup_epochs` is given and no
+                training has begun, which tells how many steps an epoch has.
         """
         if callable(self.schedule):
-            value = float(self.schedule(step))
+            value = self.schedule(step)
         else:
             if self.warmup_steps is None:
                 raise ValueError(
@@ -94,12 +98,14 @@ class ValueSchedule(RunCallback):
                 )
             shape = _SHAPES[self.schedule](self, min(step / self.warmup_steps, 1.0))
             value = self.start + shape * (self.end - self.start)
-        if not math.isfinite(value):
+        try:
+            return number(self.attribute, value, self._least)
+        except ValueError as error:
+            least = "" if self._least == -math.inf else f" of at least {self._least:g}"
             raise ValueError(
-                f"The schedule of `{self.attribute}` must give finite numbers. "
+                f"The schedule of `{self.attribute}` must give finite numbers{least}. "
                 f"Received: {value} at step {step}"
-            )
-        return value
+            ) from error
 
     def begin_run(self):
         """Checks that the model's attribute can be set and how long the warm-up is."""

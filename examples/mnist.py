@@ -140,7 +140,9 @@ def train(options: argparse.Namespace):
                     ELBOLogger(folder, names=COLUMNS),
                     LossCurves(folder),
                     ReconstructionGrid(some_images, folder, frequency="power_of_two"),
-                    LatentTraversal(folder, frequency="power_of_two"),
+                    LatentTraversal(
+                        folder, latents=(0, 1), grid_limits=(-1, 1), frequency="power_of_two"
+                    ),
                     Progress(options.steps - start),
                 ],
             )

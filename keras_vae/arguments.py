@@ -2,6 +2,7 @@
 
 import math
 import numbers
+import os
 from collections.abc import Collection, Iterable, Mapping
 
 import numpy as np
@@ -103,6 +104,33 @@ def positive(argument: str, value) -> float:
     if not _is_number(value) or not 0 < value < math.inf:
         raise invalid(argument, "a positive number", value)
     return float(value)
+
+
+def flag(argument: str, value) -> bool:
+    """An argument that is true or false, so that `"no"` is not taken for yes.
+
+    Raises:
+        ValueError: If it is no boolean.
+    """
+    if not isinstance(value, bool | np.bool_):
+        raise invalid(argument, "`True` or `False`", value)
+    return bool(value)
+
+
+def path(argument: str, value) -> str | os.PathLike:
+    """A path, as it was given.
+
+    Raises:
+        ValueError: If it is neither a string nor a path, or an empty string.
+    """
+    if not isinstance(value, str | os.PathLike) or value == "":
+        if hasattr(value, "shape"):
+            received = f"an array of shape {tuple(value.shape)}"
+            raise ValueError(
+                f"Invalid value for argument `{argument}`. Expected a path. Received: {received}"
+            )
+        raise invalid(argument, "a path", value)
+    return value
 
 
 def unused(owner: str, given: Mapping, *names: str):

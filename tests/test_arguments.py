@@ -80,3 +80,21 @@ def test_a_positive_number():
     for value in (0, -1, True, "1", NAN, INFINITE):
         with pytest.raises(ValueError, match=r"`scale`. Expected a positive number. Received"):
             arguments.positive("scale", value)
+
+
+def test_a_flag_is_a_boolean():
+    assert arguments.flag("gif", np.True_) is True
+    for value in ("no", None, 1, NAN):
+        with pytest.raises(ValueError, match=r"`gif`. Expected `True` or `False`. Received: gif="):
+            arguments.flag("gif", value)
+
+
+def test_a_path_is_text_or_a_path(tmp_path):
+    assert arguments.path("folder", tmp_path) is tmp_path
+    assert arguments.path("folder", "runs") == "runs"
+    for value in ("", None, True, NAN):
+        with pytest.raises(ValueError, match=r"`folder`. Expected a path. Received: folder="):
+            arguments.path("folder", value)
+    # All of its numbers would not help.
+    with pytest.raises(ValueError, match=r"Received: an array of shape \(2, 4\)"):
+        arguments.path("folder", np.zeros((2, 4)))

@@ -62,6 +62,11 @@ class ModelFunctions:
         """Whether all layers have their weights, so that calling them creates none."""
         return all(layer.built for layer in getattr(self._model, "layers", ()))
 
+    @property
+    def encodes(self) -> bool:
+        """Whether there is a function that encodes."""
+        return self._encode is not None
+
     def reconstruct(self, images: np.ndarray) -> np.ndarray:
         """Reconstructs images `[n, *event]` from the means of their codes.
 

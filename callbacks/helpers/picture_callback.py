@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from keras_vae import drawing
+from keras_vae.arguments import path
 from keras_vae.callbacks.helpers.frequency import EPOCH, Frequency
 from keras_vae.callbacks.helpers.model_functions import ModelFunctions
 from keras_vae.callbacks.helpers.run_callback import RunCallback
@@ -46,7 +47,7 @@ class PictureCallback(RunCallback, abc.ABC):
         tensorboard: bool = False,
         **functions,
     ):
-        super().__init__(folder, tensorboard, **functions)
+        super().__init__(path("folder", folder), tensorboard, **functions)
         self.name = name
         self.frequency = Frequency(frequency)
         self.last_pictures: dict[str, Path] = {}
@@ -95,9 +96,9 @@ class PictureCallback(RunCallback, abc.ABC):
     def _save(self, stem, number):
         with self.guard("draw or write a picture"):
             for name, picture in self.draw(self.functions).items():
-                path = self.folder / name / f"{stem}.png"
-                write_whole(path, drawing.png(picture))
-                self.last_pictures[name] = path
+                file = self.folder / name / f"{stem}.png"
+                write_whole(file, drawing.png(picture))
+                self.last_pictures[name] = file
                 if self.summaries:
                     self.summaries.image(name, picture, number)
 
@@ -126,6 +127,39 @@ def checked_images(images, argument: str = "images") -> np.ndarray:
             f"Received: values from {images.min()} to {images.max()}"
         )
     return images.astype(np.float32)
+
+
+def checked_inputs(images, argument: str = "images") -> np.ndarray:
+    """What is only encoded, and not drawn itself, as a float32 array `[n, *event]`.
+
+    Args:
+        images: What the user gave.
+        argument: As what.
+
+    Raises:
+        ValueError: If it is not floating point, of that rank, and finite.
+    """
+    images = np.asarray(images)
+    if images.ndim < 2 or images.size == 0 or images.dtype.kind != "f":
+        raise ValueError(
+            f"Invalid value for argument `{argument}`. Expected floating point [n, *event], as the "
+            f"encoder takes it. Received: {images.dtype} {images.shape}"
+        )
+    if not np.isfinite(images).all():
+        raise ValueError(
+            f"Invalid value for argument `{argument}`. Expected finite numbers. Received: NaN or "
+            "infinite ones"
+        )
+    return images.astype(np.float32)
+
+
+def check_order(images, folder):
+    """Raises a `ValueError` if folder and images stand in each other's place."""
+    if isinstance(images, str | os.PathLike) and not isinstance(folder, str | os.PathLike):
+        raise ValueError(
+            "`images` and `folder` are swapped. Pass the images first, then the folder. "
+            f"Received: images={images!r}"
+        )
 
 
 def checked_latent_dim(functions: ModelFunctions, given: int | None, images=None) -> int:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import keras
 
-from keras_vae.arguments import invalid
+from keras_vae.arguments import flag, invalid, path
 from keras_vae.callbacks.helpers.guard import Guard
 from keras_vae.callbacks.helpers.model_functions import ModelFunctions
 from keras_vae.callbacks.helpers.own_files import claim_files
@@ -61,12 +61,12 @@ class RunCallback(keras.callbacks.Callback):
         for argument, function in functions.items():
             if function is not None and not callable(function):
                 raise invalid(argument, "a function or `None`", function)
+        self.tensorboard = flag("tensorboard", tensorboard)
         if tensorboard:
             require_tensorboard()
             if folder is None:
                 raise ValueError("`tensorboard=True` needs a folder to write to. Pass `folder`.")
-        self.folder = None if folder is None else worker_folder(folder)
-        self.tensorboard = tensorboard
+        self.folder = None if folder is None else worker_folder(path("folder", folder))
         self._given_functions = functions
 
     @property
@@ -132,6 +132,16 @@ class RunCallback(keras.callbacks.Callback):
 
     def end_run(self):
         """Does what is left when training ends."""
+
+    def set_model(self, model):
+        """Takes the model, if it is one of Keras 3: others call hooks that no callback here has."""
+        if any(base.__module__.startswith("tf_keras.") for base in type(model).__mro__):
+            raise ValueError(
+                f"{type(self).__name__} is a callback of Keras 3, and {type(model).__name__} is a "
+                "model of tf_keras, which is Keras 2. Build the model with `import keras`, or "
+                "unset TF_USE_LEGACY_KERAS."
+            )
+        super().set_model(model)
 
     def on_train_begin(self, logs=None):
         """Checks folder and model."""

@@ -1,7 +1,7 @@
 """Models and epochs in the plane of rate and distortion."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 from PIL import Image
@@ -13,25 +13,24 @@ _RATE = "rate: KL(q(z|x) || p(z))  [nats]"
 _DISTORTION = "distortion: -log p(x|z)  [nats]"
 # Pixels along a diagonal that an ELBO takes.
 _LEVEL_LENGTH = 66
+# The plane holds training from a sixteenth of its steps on.
+_LATER = 16
 
 
 def rate_distortion(
     paths: Mapping[str, tuple],
-    epochs: Sequence[int],
     chart: Chart | None = None,
     xlabel: str = _RATE,
     ylabel: str = _DISTORTION,
 ) -> Image.Image:
-    """The path that training takes in the plane of rate and distortion, epoch by epoch.
+    """The path that training takes in the plane of rate and distortion, step by step.
 
     The rate is KL(q(z|x) || p(z)), the distortion -log p(x|z). Diagonals join the points of equal
     ELBO = -(rate + distortion), as in figure 1 of Alemi et al., "Fixing a Broken ELBO" (2018).
 
     Args:
-        paths: `{name: (rates, distortions)}` in nats, one of each an epoch; NaN where there is
-            none. The first path is training's. The last has the numbers of its first and last epoch
-            written on it.
-        epochs: Numbers of those epochs.
+        paths: `{name: (steps, rates, distortions)}`, the last two in nats; NaN where there is none.
+            The first path is training's. The last has the steps of its ends written on it.
         chart: To draw into. Defaults to `None`: a new one.
         xlabel: What the rates' axis shows, with its unit. Defaults to
             `"rate: KL(q(z|x) || p(z))  [nats]"`.
@@ -41,23 +40,26 @@ def rate_distortion(
         A picture, RGB.
     """
     chart = chart or Chart((520, 480))
-    shown = [np.stack(finite(*path), axis=1) for path in paths.values()]
-    if len(epochs) > 3:
-        # The mean of training's first epoch covers the start from nothing, beside which all else
-        # would look alike: the path comes in from outside.
-        shown[0] = shown[0][1:]
-    shown = np.concatenate(shown)
-    if not len(shown):
+    paths = {name: finite(*path) for name, path in paths.items()}
+    paths = {name: path for name, path in paths.items() if len(path[0])}
+    if not paths:
         return chart.picture()
+    within = {name: slice(None) for name in paths}
+    training, (steps, *_) = next(iter(paths.items()))
+    if len(steps) > 3:
+        # Beside the start from nothing all else would look alike: the path comes in from outside.
+        within[training] = slice(max(1, np.searchsorted(steps, steps[-1] / _LATER)), None)
+    shown = np.concatenate(
+        [np.stack(path[1:], axis=1)[within[name]] for name, path in paths.items()]
+    )
     _plane(chart, shown, xlabel, ylabel)
-    for color, (name, path) in zip(PALETTE, paths.items(), strict=False):
-        x, y = finite(*path)
+    for color, (name, (_, x, y)) in zip(PALETTE, paths.items(), strict=False):
         chart.line(name, x, y, color=color, marker="o", markersize=4, linewidth=1.4, label=name)
-    rates, distortions = list(paths.values())[-1]
-    numbered = finite(rates, distortions, epochs)
-    for index in sorted({0, len(numbered[0]) - 1}) if len(numbered[0]) else ():
-        x, y, epoch = (axis[index] for axis in numbered)
-        _label(chart, f"end {index > 0}", x, y, f"epoch {epoch:g}")
+    name, path = list(paths.items())[-1]
+    numbered = [axis[within[name]] for axis in path]
+    for index in sorted({0, len(numbered[0]) - 1}):
+        step, x, y = (axis[index] for axis in numbered)
+        _label(chart, f"end {index > 0}", x, y, f"step {step:g}")
     return chart.picture()
 
 
@@ -177,4 +179,5 @@ def _label(chart, key, x, y, text):
         horizontalalignment="left" if on_the_left else "right",
         verticalalignment="bottom" if on_the_left else "top",
         fontsize=9,
+        bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0},
     )

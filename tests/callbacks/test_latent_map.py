@@ -45,15 +45,17 @@ def test_given_latents(make_vae, images, tmp_path, drawn):
 
 
 def test_latents_of_the_largest_kl_are_kept(make_vae, images, tmp_path, drawn):
-    calls = []
+    pictures = []
 
     def encode(x):
-        calls.append(len(x))
-        # From the third call on, which is the second epoch, another latent has the larger KL.
-        scale = [0.5, 0.1, 0.01] if len(calls) <= 2 else [0.001, 0.1, 1.0]
+        if len(x) == len(images):
+            pictures.append(len(x))
+        # In the second picture another latent has the larger KL.
+        scale = [0.5, 0.1, 0.01] if len(pictures) <= 1 else [0.001, 0.1, 1.0]
         return CODES[: len(x)], np.broadcast_to(2 * np.log(scale), (len(x), 3))
 
     run(make_vae, images, tmp_path, encode, epochs=2)
+    assert len(pictures) == 2
     assert [call["axes"] for call in drawn] == [["z2", "z1"]] * 2
 
 
@@ -63,18 +65,26 @@ def test_without_standard_deviations_the_latents_that_vary_most(make_vae, images
     assert drawn[0]["axes"] == ["z2", "z1"]
 
 
-def test_limits_double_and_never_shrink(make_vae, images, tmp_path, drawn):
-    factors = iter([1, 1, 9, 1])
-    run(
-        make_vae,
-        images,
-        tmp_path,
-        lambda x: CODES[: len(x)] * next(factors),
-        epochs=3,
-        latents=(0, 1),
-    )
-    assert [call["limit"] for call in drawn] == [4, 16, 16]
+def test_limits_grow_at_once_and_shrink_after_two_pictures(make_vae, images, tmp_path, drawn):
+    factors = iter([1, 9, 1, 5, 1, 1, 3.9, 3.9])
+
+    def encode(x):
+        return CODES[: len(x)] * (next(factors) if len(x) == len(images) else 1)
+
+    run(make_vae, images, tmp_path, encode, epochs=8, latents=(0, 1))
+    assert [call["limit"] for call in drawn] == [4, 12, 12, 6, 6, 4, 4, 4]
     assert drawn[0]["title"] == "posterior means, 0 of 20 beyond the axes"
+
+
+@pytest.mark.parametrize("shape", [(7,), (4, 4, 8)], ids=["table", "8 channels"])
+def test_whatever_the_encoder_takes_is_mapped(shape, make_vae, images, tmp_path, drawn):
+    data = np.random.default_rng(0).uniform(-0.5, 0.5, (20, *shape)).astype(np.float32)
+    callback = LatentMap(data, tmp_path, encode=lambda x: x.reshape(len(x), -1)[:, :3])
+    make_vae(eager=True).fit(images, verbose=0, callbacks=[callback])
+    np.testing.assert_array_equal(
+        np.sort(drawn[0]["points"]),
+        np.sort(data.reshape(20, -1)[:, [int(a[1]) for a in drawn[0]["axes"]]]),
+    )
 
 
 def test_points_beyond_the_axes_are_counted(make_vae, tmp_path, drawn):

@@ -25,20 +25,24 @@ def encode(images):
     return loc, np.broadcast_to(2 * np.log(SCALES), loc.shape)
 
 
-def codes_in(path, rows, columns):
-    """The codes `[rows, columns, 3]` that a picture of telling images tells."""
-    picture = np.asarray(Image.open(path), float)
-    left = picture.shape[1] - 34 * columns
-    corners = [
-        [picture[2 + 34 * r, left + 34 * c + 8 * k] for k in range(3)]
-        for r in range(rows)
-        for c in range(columns)
-    ]
-    return (np.array(corners).reshape(rows, columns, 3) / 255 - 0.5) * 4
+@pytest.fixture
+def drawn(monkeypatch):
+    """What is drawn: arguments of `drawing.image_grid`, with the codes that the images tell."""
+    calls = []
+    original = latent_traversal.drawing.image_grid
+
+    def record(cells, row_labels=None, **options):
+        codes = (cells.reshape(*cells.shape[:2], -1)[..., :3] - 0.5) * 4
+        calls.append({"codes": codes, "row_labels": row_labels, **options})
+        return original(cells, row_labels, **options)
+
+    monkeypatch.setattr(latent_traversal.drawing, "image_grid", record)
+    return calls
 
 
 def run(make_vae, data, folder, epochs=1, initial_epoch=0, **options):
     options = {"num_steps": 3, "encode": encode, "decode": telling_images, **options}
+    options = {"limits": (-1, 1), **options} if "quantiles" not in options else options
     traversal = LatentTraversal(folder, latent_dim=3, **options)
     make_vae(eager=True).fit(
         data, epochs=epochs, initial_epoch=initial_epoch, verbose=0, callbacks=[traversal]
@@ -46,54 +50,95 @@ def run(make_vae, data, folder, epochs=1, initial_epoch=0, **options):
     return traversal
 
 
-def assert_codes(path, expected):
-    expected = np.asarray(expected, float)
-    actual = codes_in(path, *expected.shape[:2])
-    # An image has 255 levels for values from -2 to 2.
-    np.testing.assert_allclose(actual, expected, atol=4 / 255)
+def assert_codes(call, expected):
+    np.testing.assert_allclose(call["codes"], np.asarray(expected, float), atol=1e-6)
 
 
-def test_around_the_prior_mean(make_vae, images, tmp_path):
+def test_around_the_prior_mean(make_vae, images, tmp_path, drawn):
     run(make_vae, images, tmp_path, latents=(2, 0))
     low, high = -np.eye(3), np.eye(3)
-    rows = [[low[k], 0 * low[k], high[k]] for k in range(3)]
-    assert_codes(tmp_path / "traversals/latents/epoch_0001.png", rows)
-    grid = [[[x, 0, y] for x in (-1, 0, 1)] for y in (-1, 0, 1)]
-    assert_codes(tmp_path / "traversals/grid/epoch_0001.png", grid)
+    # By the KL of what the model makes.
+    assert_codes(drawn[0], [[low[k], 0 * low[k], high[k]] for k in (1, 0, 2)])
+    assert_codes(drawn[1], [[[x, 0, y] for x in (-1, 0, 1)] for y in (-1, 0, 1)])
+    for name in ("latents", "grid"):
+        with Image.open(tmp_path / f"traversals/{name}/epoch_0001.png") as picture:
+            assert np.ptp(np.asarray(picture)) == 255
 
 
-def test_around_an_image(make_vae, images, tmp_path):
-    run(make_vae, images, tmp_path, around=images[0], limits=(-2, 1))
+def test_around_an_image(make_vae, images, tmp_path, drawn):
+    run(make_vae, images, tmp_path, around=images[0], limits=(-2, 1), latents=(0, 1))
     loc = np.array([0.5, 0.25, 0.0])
     rows = np.tile(loc, (3, 3, 1))
-    for latent in range(3):
-        rows[latent, :, latent] = [-2, -0.5, 1]
-    assert_codes(tmp_path / "traversals/latents/epoch_0001.png", rows)
-    grid = [[[y, x, 0] for x in (-2, -0.5, 1)] for y in (-2, -0.5, 1)]
-    assert_codes(tmp_path / "traversals/grid/epoch_0001.png", grid)
+    for row, latent in enumerate((1, 0, 2)):
+        rows[row, :, latent] = [-2, -0.5, 1]
+    assert_codes(drawn[0], rows)
+    assert_codes(drawn[1], [[[y, x, 0] for x in (-2, -0.5, 1)] for y in (-2, -0.5, 1)])
+    assert drawn[0]["title"].endswith("the others stay at the code of an image")
 
 
-def test_rows_are_sorted_by_kl(make_vae, images, tmp_path, monkeypatch):
-    seen = []
-    original = latent_traversal.drawing.image_grid
-
-    def image_grid(cells, row_labels=None):
-        seen.append(row_labels)
-        return original(cells, row_labels)
-
-    monkeypatch.setattr(latent_traversal.drawing, "image_grid", image_grid)
-    run(make_vae, images, tmp_path, images=images, num_rows=2)
+def kl_of_each_latent():
     loc = np.array([0.5, 0.25, 0.0])
-    kl = 0.5 * (loc**2 + SCALES**2 - 1 - 2 * np.log(SCALES))
-    assert seen[0] == [f"z1  KL {kl[1]:.2f}", f"z0  KL {kl[0]:.2f}"]
-    rows = [[-np.eye(3)[k], np.zeros(3), np.eye(3)[k]] for k in (1, 0)]
-    assert_codes(tmp_path / "traversals/latents/epoch_0001.png", rows)
+    return 0.5 * (loc**2 + SCALES**2 - 1 - 2 * np.log(SCALES))
 
 
-def test_without_standard_deviations_rows_keep_their_order(make_vae, images, tmp_path):
+@pytest.mark.parametrize("given", [True, False], ids=["of images", "of the model's own"])
+def test_rows_are_sorted_by_kl_and_the_grid_has_the_first_two(
+    given, make_vae, images, tmp_path, drawn
+):
+    run(make_vae, images, tmp_path, images=images if given else None, num_rows=2)
+    kl = kl_of_each_latent()
+    latents, grid = drawn
+    assert latents["row_labels"] == [f"z1  KL {kl[1]:.2f}", f"z0  KL {kl[0]:.2f}"]
+    assert ("20 images" if given else "64 samples of the model") in latents["title"]
+    assert_codes(latents, [[-np.eye(3)[k], np.zeros(3), np.eye(3)[k]] for k in (1, 0)])
+    assert_codes(grid, [[[x, y, 0] for x in (-1, 0, 1)] for y in (-1, 0, 1)])
+    assert grid["row_title"] == f"z1  KL {kl[1]:.2f}"
+    assert grid["column_title"].startswith(f"z0  KL {kl[0]:.2f}")
+    assert latents["column_labels"] == grid["column_labels"] == ["-1.0", "0.0", "1.0"]
+    assert grid["row_labels"] == ["-1.0", "0.0", "1.0"]
+
+
+def test_without_arguments_walks_where_the_prior_is(make_vae, images, tmp_path):
+    traversal = LatentTraversal(tmp_path)
+    np.testing.assert_allclose(traversal.values[[0, -1]], [-2.5, 2.5])
+    np.testing.assert_array_equal(traversal.grid_values, traversal.values)
+
+
+def test_the_grid_has_limits_of_its_own(make_vae, images, tmp_path, drawn):
+    run(make_vae, images, tmp_path, limits=None, grid_limits=(-1, 1), latents=(0, 1))
+    assert_codes(
+        drawn[0], [[-2.5 * np.eye(3)[k], np.zeros(3), 2.5 * np.eye(3)[k]] for k in (1, 0, 2)]
+    )
+    assert_codes(drawn[1], [[[y, x, 0] for x in (-1, 0, 1)] for y in (-1, 0, 1)])
+
+
+def in_their_order():
+    return [[-np.eye(3)[k], np.zeros(3), np.eye(3)[k]] for k in range(3)]
+
+
+def test_without_standard_deviations_rows_keep_their_order(make_vae, images, tmp_path, drawn):
     run(make_vae, images, tmp_path, images=images, encode=lambda x: encode(x)[0])
-    rows = [[-np.eye(3)[k], np.zeros(3), np.eye(3)[k]] for k in range(3)]
-    assert_codes(tmp_path / "traversals/latents/epoch_0001.png", rows)
+    assert_codes(drawn[0], in_their_order())
+    assert drawn[0]["row_labels"] == ["z0", "z1", "z2"]
+    assert "in their order" in drawn[0]["title"]
+
+
+def test_own_samples_that_the_encoder_does_not_take_are_one_warning(
+    make_vae, images, tmp_path, drawn
+):
+    def only_tables(x):
+        raise ValueError("wants a table")
+
+    with pytest.warns(UserWarning, match="Pass `images=`.*wants a table") as warned:
+        run(make_vae, images, tmp_path, epochs=2, encode=only_tables)
+    assert sum("wants a table" in str(warning.message) for warning in warned) == 1
+    assert_codes(drawn[2], in_their_order())
+
+
+def test_tables_and_scaled_images_are_only_encoded(make_vae, images, tmp_path, drawn):
+    data = np.random.default_rng(0).uniform(-0.5, 0.5, (20, 7)).astype(np.float32)
+    run(make_vae, images, tmp_path, images=data, around=data[0])
+    assert drawn[0]["row_labels"][0] == f"z1  KL {kl_of_each_latent()[1]:.2f}"
 
 
 def test_quantiles_are_those_of_the_prior(tmp_path):
@@ -159,8 +204,11 @@ def test_model_with_a_single_latent_has_no_grid(make_vae, images, tmp_path):
         ({"quantiles": 0.5}, "two probabilities.*quantiles=0.5"),
         ({"quantiles": (0.0, 0.9)}, r"between 0 and 1.*quantiles=\(0.0, 0.9\)"),
         ({"limits": (-1, 1), "quantiles": (0.1, 0.9)}, "not both"),
-        ({"around": np.zeros((2, 4, 4, 1), np.float32)}, "`around`"),
+        ({"around": np.zeros((4, 4, 1), np.uint8)}, "`around`"),
         ({"images": np.zeros((4, 4), np.uint8)}, "`images`"),
+        ({"images": np.full((2, 4), np.nan)}, "`images`. Expected finite numbers"),
+        ({"grid_limits": (1, -1)}, r"grid_limits=\(1, -1\)"),
+        ({"gif": "no"}, "`gif`. Expected `True` or `False`"),
     ],
 )
 def test_invalid_arguments(options, message):

@@ -21,6 +21,7 @@ def drawn(monkeypatch):
     def recorded(name, draw):
         def record(*args, **kwargs):
             shown[name] = args
+            shown[f"{name} options"] = kwargs
             return draw(*args, **kwargs)
 
         return record
@@ -62,14 +63,13 @@ def test_draws_training_and_validation(make_vae, images, tmp_path, drawn):
         own = [vae.step_logs(step)[name] for step in steps]
         np.testing.assert_allclose(curves[name], own, rtol=1e-6)
         np.testing.assert_allclose(validation[name], history[f"val_{name}"], rtol=1e-6)
-    paths, epochs = drawn["rate_distortion"]
-    assert epochs == [1, 2]
-    np.testing.assert_allclose(
-        paths["training"], [history["kl_loss"], history["reconstruction_loss"]], rtol=1e-6
-    )
-    np.testing.assert_allclose(
-        paths["validation"], [history["val_kl_loss"], history["val_reconstruction_loss"]], rtol=1e-6
-    )
+    assert drawn["loss_curves options"]["ylabel"] == "loss  [nats an image]"
+    (paths,) = drawn["rate_distortion"]
+    # The path has every step's own point, and not the epochs' means alone.
+    expected = [steps, curves["kl_loss"], curves["reconstruction_loss"]]
+    np.testing.assert_allclose(paths["training"], expected, rtol=1e-6)
+    expected = [[5, 10], history["val_kl_loss"], history["val_reconstruction_loss"]]
+    np.testing.assert_allclose(paths["validation"], expected, rtol=1e-6)
     events = EventAccumulator(str(tmp_path / "tensorboard"), size_guidance={"tensors": 0})
     events.Reload()
     assert {"losses", "rate_distortion"} <= set(events.Tags()["tensors"])
@@ -77,8 +77,12 @@ def test_draws_training_and_validation(make_vae, images, tmp_path, drawn):
 
 def test_means_over_pixels_and_latents_become_nats_an_image(make_vae, images, tmp_path, drawn):
     vae = make_vae(reduction="mean", beta=1.0)
-    history = vae.fit(images, batch_size=10, verbose=0, callbacks=[LossCurves(tmp_path)]).history
-    (rate,), (distortion,) = drawn["rate_distortion"][0]["training"]
+    curves = LossCurves(tmp_path, frequency="epoch")
+    history = vae.fit(images, batch_size=10, verbose=0, callbacks=[curves]).history
+    (step,), (rate,), (distortion,) = drawn["rate_distortion"][0]["training"]
+    assert step == 2
+    label = drawn["loss_curves options"]["ylabel"]
+    assert "nats a pixel" in label and "nats a latent" in label
     assert rate == pytest.approx(2 * history["kl_loss"][0], rel=1e-6)
     assert distortion == pytest.approx(16 * history["reconstruction_loss"][0], rel=1e-6)
     assert -(rate + distortion) == pytest.approx(history["elbo"][0], rel=1e-5)
@@ -88,6 +92,7 @@ def test_a_model_with_nothing_but_a_loss_has_no_rate(images, tmp_path, drawn):
     autoencoder().fit(images, images, batch_size=4, verbose=0, callbacks=[LossCurves(tmp_path)])
     assert {path.name for path in tmp_path.iterdir()} == {"losses.png", "losses.csv"}
     assert np.isfinite(drawn["loss_curves"][1]["loss"]).all()
+    assert drawn["loss_curves options"]["ylabel"] == "loss"
     assert list(pandas.read_csv(tmp_path / "losses.csv").columns) == ["step", "epoch", "loss"]
 
 

@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from keras_vae.callbacks.beta_schedule import BetaSchedule
+from keras_vae.callbacks.capacity_schedule import CapacitySchedule
 from keras_vae.callbacks.value_schedule import ValueSchedule
 
 
@@ -205,6 +207,24 @@ def test_epochs_of_unknown_length_need_steps():
 def test_rejects_bad_arguments(arguments, message):
     with pytest.raises(ValueError, match=message):
         ValueSchedule("beta", **arguments)
+
+
+def test_rejects_a_value_that_is_no_number():
+    with pytest.raises(ValueError, match=r"`beta` must give finite numbers.*Received: a at step 5"):
+        ValueSchedule("beta", lambda step: "a").value(5)
+
+
+@pytest.mark.parametrize("cls", [BetaSchedule, CapacitySchedule])
+def test_beta_and_capacity_are_never_negative(cls):
+    for argument in ("start", "end"):
+        message = f"`{argument}`. Expected a finite number of at least 0. Received: {argument}=-5"
+        with pytest.raises(ValueError, match=message):
+            cls(warmup_steps=10, **{argument: -5})
+    schedule = cls(schedule=lambda step: 1.0 - step)
+    assert schedule.value(1) == 0
+    with pytest.raises(ValueError, match=r"finite numbers of at least 0. Received: -1.0 at step 2"):
+        schedule.value(2)
+    assert ValueSchedule("shift", start=-5, end=-1, warmup_steps=4).value(2) == -3
 
 
 def test_rejects_a_value_that_is_not_finite():

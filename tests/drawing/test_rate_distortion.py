@@ -8,7 +8,7 @@ from keras_vae import drawing
 
 def test_diagonals_join_points_of_equal_elbo():
     chart = drawing.Chart((520, 480))
-    drawing.rate_distortion({"training": ([10.0, 20.0], [90.0, 70.0])}, [1, 2], chart=chart)
+    drawing.rate_distortion({"training": ([1, 2], [10.0, 20.0], [90.0, 70.0])}, chart=chart)
     diagonals = [line for line in chart.axes.get_lines() if line.get_linestyle() == "--"]
     assert len(diagonals) >= 3
     for line in diagonals:
@@ -19,7 +19,7 @@ def test_diagonals_join_points_of_equal_elbo():
 def test_diagonals_are_labelled_away_from_the_path():
     chart = drawing.Chart((520, 480))
     path = np.linspace(10.0, 25.0, 30), np.linspace(140.0, 80.0, 30)
-    drawing.rate_distortion({"training": path}, range(1, 31), chart=chart)
+    drawing.rate_distortion({"training": (range(101, 131), *path)}, chart=chart)
     labels = [text for text in chart.axes.texts if "ELBO" in text.get_text()]
     assert len(labels) >= 3
     points = chart.axes.transData.transform(np.stack(path, axis=1))
@@ -30,10 +30,13 @@ def test_diagonals_are_labelled_away_from_the_path():
         assert chart.axes.bbox.padded(1).containsx(box.x1)
 
 
-def test_the_first_epoch_of_training_does_not_squeeze_the_rest():
+@pytest.mark.parametrize("steps", [[1, 60, 70, 80], [2, 4, 6, 8]])
+def test_the_start_of_training_does_not_squeeze_the_rest(steps):
     chart = drawing.Chart((520, 480))
-    path = ([200.0, 20.0, 19.0, 18.0], [900.0, 100.0, 95.0, 90.0])
-    drawing.rate_distortion({"training": path}, [1, 2, 3, 4], chart=chart)
+    path = (steps, [200.0, 20.0, 19.0, 18.0], [900.0, 100.0, 95.0, 90.0])
+    drawing.rate_distortion({"training": path}, chart=chart)
+    labels = [text.get_text().strip() for text in chart.axes.texts if "step" in text.get_text()]
+    assert labels == [f"step {steps[1]}", f"step {steps[-1]}"]
     assert chart.axes.get_xlim()[1] < 30
     assert chart.axes.get_ylim()[1] < 110
 
@@ -41,21 +44,21 @@ def test_the_first_epoch_of_training_does_not_squeeze_the_rest():
 @pytest.mark.parametrize("draw", [drawing.rate_distortion, drawing.rate_distortion_points])
 def test_axes_say_what_they_are_told(draw):
     chart = drawing.Chart()
-    path = {"training": ([5.0, 6.0], [90.0, 80.0])}
-    numbers = {"epochs": [1, 2]} if draw is drawing.rate_distortion else {}
-    draw(path, **numbers, chart=chart)
+    pair = [5.0, 6.0], [90.0, 80.0]
+    path = {"training": ([1, 2], *pair) if draw is drawing.rate_distortion else pair}
+    draw(path, chart=chart)
     assert "[nats]" in chart.axes.get_xlabel() and "[nats]" in chart.axes.get_ylabel()
-    draw(path, **numbers, chart=chart, xlabel="rate  [bits]", ylabel="distortion  [bits]")
+    draw(path, chart=chart, xlabel="rate  [bits]", ylabel="distortion  [bits]")
     assert chart.axes.get_xlabel() == "rate  [bits]"
     assert chart.axes.get_ylabel() == "distortion  [bits]"
 
 
 def test_a_chart_that_is_drawn_again_is_as_a_new_one():
-    path = {"training": ([5.0, 6.0], [90.0, 80.0])}
+    path = {"training": ([1, 2], [5.0, 6.0], [90.0, 80.0])}
     chart = drawing.Chart((520, 480))
-    drawing.rate_distortion({"training": ([1.0, 2.0], [300.0, 200.0])}, [1, 2], chart=chart)
-    again = drawing.rate_distortion(path, [1, 2], chart=chart)
-    np.testing.assert_array_equal(again, drawing.rate_distortion(path, [1, 2]))
+    drawing.rate_distortion({"training": ([1, 2], [1.0, 2.0], [300.0, 200.0])}, chart=chart)
+    again = drawing.rate_distortion(path, chart=chart)
+    np.testing.assert_array_equal(again, drawing.rate_distortion(path))
 
 
 def test_trained_models_are_joined_by_their_means():
@@ -85,5 +88,8 @@ def test_trained_models_are_joined_by_their_means():
 
 @pytest.mark.parametrize("values", [[np.nan], [np.inf], [None]])
 def test_nothing_to_show_is_an_empty_chart(values):
-    assert drawing.rate_distortion({"training": (values, values)}, [1]).size == (520, 480)
+    assert drawing.rate_distortion({"training": ([1] * len(values), values, values)}).size == (
+        520,
+        480,
+    )
     assert drawing.rate_distortion_points({"beta 1": (values, values)}).size == (640, 520)
