@@ -183,6 +183,10 @@ class TermTrainer(ChecksData, BuildsWithoutData, abc.ABC):
     def noise(self, batch_size, shape: tuple[int, ...], training: bool, stream: int = 0):
         """Standard normal noise: a function of the model's seed and the step.
 
+        Where a last batch leaves replicas with parts of different sizes, none of them knows where
+        its own begins, and numbers of one may be drawn again by another: `drop_remainder=True`
+        avoids it.
+
         Args:
             batch_size: Int scalar.
             shape: Of the noise of one example.
@@ -195,14 +199,8 @@ class TermTrainer(ChecksData, BuildsWithoutData, abc.ABC):
         replica = tf.distribute.get_replica_context()
         replicas = replica.num_replicas_in_sync if replica is not None else 1
         # Drawn for the global batch, of which each replica takes its part: so the noise of an
-        # example does not depend on how many replicas share the work. Where a last batch leaves
-        # replicas with parts of different sizes, none knows of the others' where its own begins;
-        # the size in the seed keeps their draws apart.
-        size = replicas * batch_size
-        seed = tf.random.experimental.stateless_fold_in(
-            self.noise_seed(training, stream), tf.cast(size, tf.int32), alg="philox"
-        )
-        noise = standard_normal([size, *shape], seed)
+        # example does not depend on how many replicas share the work.
+        noise = standard_normal([replicas * batch_size, *shape], self.noise_seed(training, stream))
         if replicas == 1:
             return noise
         start = replica.replica_id_in_sync_group * batch_size

@@ -162,14 +162,15 @@ def test_its_data_are_checked_and_a_loss_of_keras_is_refused(images):
 
 
 @pytest.mark.slow
-def test_replicas_share_no_noise_whatever_the_sizes_of_their_batches(run_python):
+def test_replicas_share_out_the_noise_of_one_but_for_parts_of_different_sizes(run_python):
     printed = run_python(NOISE_OF_TWO_REPLICAS)
     one, even, uneven = (
         [float(number) for number in line.split()] for line in printed.splitlines()[-3:]
     )
-    assert even == one
-    # Radii of Box and Muller's method show what raw bits two draws have in common.
-    assert len(uneven) == 2 * (3 + 2) == len(set(uneven))
+    assert even == one and len(set(one)) == len(one)
+    # The limit that `noise` names. Radii of Box and Muller's method show what raw bits two draws
+    # have in common.
+    assert len(set(uneven)) < len(uneven) == 2 * (3 + 2)
 
 
 NOISE_OF_TWO_REPLICAS = """
