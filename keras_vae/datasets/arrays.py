@@ -84,7 +84,7 @@ def from_arrays(
             "Pass a smaller `batch_size`, or `drop_remainder=False`."
         )
     if binarize == "fixed":
-        images = _binarized_once(images, seed)
+        images = binarized_once(images, seed)
     batches_an_epoch = -(-len(images) // batch_size)
     size, has_labels = len(images), labels is not None
     # On the host: a pipeline runs there, whatever trains.
@@ -171,18 +171,35 @@ def bernoulli(probabilities: tf.Tensor, seed) -> tf.Tensor:
     return tf.cast(uniform < probabilities, tf.float32)
 
 
-def _binarized_once(images, seed):
-    """Every image drawn once, with the numbers that it would be drawn with from disk."""
+def bernoulli_once(probabilities: tf.Tensor, seed: int, index) -> tf.Tensor:
+    """0 or 1 for every pixel of one image: those that `binarized_once` draws at its place.
+
+    Args:
+        probabilities: `[height, width, channels]`.
+        seed: Int.
+        index: Int64 scalar. The image's place in the split.
+    """
+    shape = tuple(probabilities.shape)
+
+    def uniform(index):
+        # Of the numbers that follow from the seed, two a step, those of this image.
+        steps, second_of_two = divmod(int(index) * int(np.prod(shape)), 2)
+        generator = np.random.Generator(np.random.PCG64(seed).advance(steps))
+        if second_of_two:
+            generator.random(dtype=np.float32)
+        return generator.random(shape, dtype=np.float32)
+
+    drawn = tf.numpy_function(uniform, [index], tf.float32, stateful=False)
+    return tf.cast(tf.ensure_shape(drawn, shape) < probabilities, tf.float32)
+
+
+def binarized_once(images: np.ndarray, seed: int) -> np.ndarray:
+    """All images drawn once, of their own type: black or white."""
+    generator = np.random.Generator(np.random.PCG64(seed))
     binary = np.empty_like(images)
     white = 255 if images.dtype == np.uint8 else 1
-    with tf.device("CPU:0"):
-        drawn = tf.data.Dataset.from_tensor_slices(images).enumerate()
-        drawn = drawn.map(
-            lambda index, image: bernoulli(scaled(image), [seed, index]),
-            num_parallel_calls=PARALLEL_CALLS,
-        )
-    start = 0
-    for batch in drawn.batch(1024).as_numpy_iterator():
-        binary[start : start + len(batch)] = white * batch
-        start += len(batch)
+    for start in range(0, len(images), 1024):
+        rows = slice(start, start + 1024)
+        uniform = generator.random(images[rows].shape, dtype=np.float32)
+        binary[rows] = white * (uniform < images[rows] / np.float32(white))
     return binary

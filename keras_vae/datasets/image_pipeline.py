@@ -10,6 +10,7 @@ import tensorflow as tf
 from keras_vae.datasets.arrays import (
     PARALLEL_CALLS,
     bernoulli,
+    bernoulli_once,
     check_batching,
     epoch_number,
     finished,
@@ -159,7 +160,7 @@ class _Split:
         def prepare(number, index, example):
             image = scaled(self._decode(example["image"]))
             if binarize == "fixed":
-                image = bernoulli(image, [seed, index])
+                image = bernoulli_once(image, seed, index)
             elif binarize == "dynamic":
                 image = bernoulli(image, [seed, number * self.num_examples + index])
             return (image, example["label"]) if self.with_labels else image

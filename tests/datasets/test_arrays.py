@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from keras_vae.datasets import from_arrays
+from keras_vae.datasets import arrays, from_arrays
 
 COUNT = 20
 
@@ -118,3 +118,12 @@ def test_binarization(kind):
 def test_refusals(arguments, message):
     with pytest.raises(ValueError, match=message):
         from_arrays(**{"images": np.zeros((4, 2, 2, 1), np.uint8), **arguments})
+
+
+def test_an_image_is_drawn_alone_as_it_is_among_all():
+    # An odd number of pixels: every other image begins with the second half of a random number.
+    images = np.random.default_rng(0).random((1100, 3, 3, 1), dtype=np.float32)
+    once = arrays.binarized_once(images, seed=7)
+    for index in (0, 1, 2, 1023, 1024, 1099):
+        alone = arrays.bernoulli_once(tf.constant(images[index]), 7, tf.constant(index, tf.int64))
+        np.testing.assert_array_equal(alone, once[index])
