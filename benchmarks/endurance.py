@@ -134,9 +134,9 @@ class WatchedResume(Resume):
         self.progress = progress
         progress.set("start-up", self.step)
 
-    def _save(self, epoch):
+    def _save(self, epoch, **final):
         self.progress.set("saving")
-        super()._save(epoch)
+        super()._save(epoch, **final)
         self.progress.set("steps")
 
 

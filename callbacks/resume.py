@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import threading
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,10 +15,11 @@ import numpy as np
 import tensorflow as tf
 
 from keras_vae.callbacks.helpers.guard import Guard
-from keras_vae.callbacks.helpers.model_state import optimizer_variables
-from keras_vae.callbacks.helpers.step_counter import steps_taken
+from keras_vae.callbacks.helpers.model_state import match, optimizers, state_of
+from keras_vae.callbacks.helpers.own_files import claim_files
+from keras_vae.callbacks.helpers.step_counter import begin_at_step, steps_taken
 from keras_vae.files import check_writable, write_whole
-from keras_vae.keras_internals import begin_at_epoch, spans_workers
+from keras_vae.keras_internals import begin_at_epoch, optimized_variables, spans_workers
 from keras_vae.workers import worker_folder
 
 try:
@@ -33,11 +35,15 @@ _taken = {}
 # What a run begins from that has saved nothing.
 _NEW = {"epoch": 0, "step": 0}
 
+# Of the saved state; the first one, of version 0.1, kept variables by position.
+_FORMAT = 2
+
 
 class Resume(keras.callbacks.Callback):
     """Saves the whole state of training after every epoch, and restores it where there is one.
 
-    Weights, beta, the optimizer's variables, metrics and the seeds of random layers are saved. A
+    Weights, beta, the variables of all optimizers, metrics, the seeds of random layers and what
+    TensorFlow has in attributes of the model, variables and `tf.random.Generator`, are saved. A
     run that was killed, started again by the same program, replays its last epoch from the
     beginning and ends with the weights, logs and files of a run that was never killed, bit by bit,
     if the data come in an order that is a function of the step. Those of `keras_vae.datasets` do:
@@ -56,6 +62,11 @@ class Resume(keras.callbacks.Callback):
     Ctrl-C does: with a `KeyboardInterrupt`. If that was the last step of an epoch, the epoch is
     ended and saved first.
 
+    A run that ended by itself, as `EarlyStopping` has it, is finished: the same program gets its
+    final weights again and trains nothing, unless it asks for more epochs (of several workers it
+    trains on). A state that is not finite is never saved over one that is. Where the program asks
+    for another learning rate or beta than it did, one warning says so, and the saved one counts.
+
     Of several workers each saves the state in its own folder. Construct it in the strategy's scope:
     there they agree on the last epoch that all of them have saved.
 
@@ -69,8 +80,9 @@ class Resume(keras.callbacks.Callback):
         step: Int. Steps that are done.
 
     Raises:
-        ValueError: If the saved state is damaged, or of a run with other settings, or the workers
-            have no saved epoch in common; or, at the start of training, of another model.
+        ValueError: If the saved state is damaged, of version 0.1, or of a run with other settings,
+            or the workers have no saved epoch in common; or, at the start of training, of another
+            model, whose differing variables are named.
         BlockingIOError: At the start of training, if another process trains in that folder.
         OSError: At the start of training, if the folder cannot be written. A failure later is one
             warning; the state before it stays the one that counts, until there is room again.
@@ -93,6 +105,7 @@ class Resume(keras.callbacks.Callback):
         if spans_workers(self.model.distribute_strategy) != self._several:
             raise ValueError("Construct `Resume` in the scope of the strategy that the model has.")
         check_writable(self.folder)
+        claim_files(self, [self.folder / "state.json"])
         self._take_folder()
         if self._read() != self._states:
             raise BlockingIOError(
@@ -101,15 +114,27 @@ class Resume(keras.callbacks.Callback):
             )
         for leftover in self.folder.glob(".*.tmp"):  # Of a process that was killed as it saved.
             leftover.unlink(missing_ok=True)
-        if not self.model.built:
+        if not (self.model.built or all(layer.built for layer in self.model.layers)):
             raise ValueError("`Resume` needs a built model. Call `model.build(...)` before `fit`.")
-        if not self.model.optimizer.built:
-            self.model.optimizer.build(self.model.trainable_variables)
+        optimizer = self.model.optimizer
+        if isinstance(optimizer, keras.optimizers.Optimizer) and not optimizer.built:
+            optimizer.build(self.model.trainable_variables)
+        self._program = _program(self.model)
         if self.epoch:
             self._restore()
-            begin_at_epoch(self.model, self.epoch)
+            # The optimizer of another training loop may be one that this one does not know.
+            begin_at_step(self.model, self.step)
+            begin_at_epoch(self.model, self._first_epoch())
         self._guard = Guard(type(self).__name__)
-        self._done, self._stop = None, False
+        self._done = self._last = None
+        self._stop = False
+        self._taken_before, self._counted, self._batches = steps_taken(self.model), self.step, 0
+        self._broken_before = _not_finite(_arrays(state_of(self.model)))
+        self._warned = False
+        history = getattr(self.model, "history", None)
+        if isinstance(history, keras.callbacks.History):
+            # The last of all callbacks, of which some restore weights when training ends.
+            history.on_train_end = lambda logs=None: self._end()
         if threading.current_thread() is threading.main_thread():
             self._previous_handler = signal.signal(signal.SIGTERM, self._on_sigterm)
 
@@ -119,6 +144,7 @@ class Resume(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         """Stops where SIGTERM has asked for it."""
+        self._batches = batch + 1
         if self._stop and batch + 1 != self.params.get("steps"):
             self._release()
             raise KeyboardInterrupt("SIGTERM")
@@ -126,12 +152,42 @@ class Resume(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         """Notes that there is something to save."""
         self._done = epoch + 1
+        self._counted, self._batches = self._counted + self._batches, 0
 
     def on_train_end(self, logs=None):
-        """Saves the last epoch and leaves the folder."""
+        """Saves the last epoch; the folder is left when all callbacks have ended training."""
         begin_at_epoch(self.model, None)
+        begin_at_step(self.model, None)
+        self._last = self._done
         self._save_what_is_done()
+        if "on_train_end" not in vars(getattr(self.model, "history", self)):
+            self._end()
+
+    def _end(self):
+        """Saves what callbacks have made of the weights at last, and leaves the folder."""
+        history = getattr(self.model, "history", None)
+        vars(history or self).pop("on_train_end", None)
+        # Several workers agree on epochs, and would not on two states of one.
+        if self._last is not None and not self._several:
+            with self._guard("save the state of training"):
+                self._save(self._last, final=True)
+        stop, self._last = self._stop, None
         self._release()
+        if stop:
+            raise KeyboardInterrupt("SIGTERM")
+
+    def _first_epoch(self):
+        """Where `fit` begins: after the last of its epochs, if the run has ended by itself."""
+        asked = self._state.get("finished", 0)
+        if self.params["epochs"] > asked:
+            return self.epoch
+        warnings.warn(
+            f"Resume: the run in {self.folder.parent} has ended by itself after {self.epoch} "
+            f"epochs. Its final state is restored and nothing is trained. Ask for more than "
+            f"{asked} epochs to train on, or choose another folder.",
+            stacklevel=4,
+        )
+        return max(self.params["epochs"], self.epoch)
 
     def _save_what_is_done(self):
         # Not at the epoch's end: callbacks further down the list, killed before they have written
@@ -177,29 +233,55 @@ class Resume(keras.callbacks.Callback):
             return
         _taken[path] = lock
 
-    def _variables(self):
-        """Everything that a step changes, in a fixed order."""
-        metrics = (variable for metric in self.model.metrics for variable in metric.variables)
-        variables = (*self.model.variables, *optimizer_variables(self.model), *metrics)
-        return list({id(variable): variable for variable in variables}.values())
-
-    def _save(self, epoch):
+    def _save(self, epoch, final=False):
+        entries = state_of(self.model)
+        arrays = _arrays(entries)
+        broken = [name for name in _not_finite(arrays) if name not in self._broken_before]
+        if broken:
+            if not self._warned:
+                self._warned = True
+                warnings.warn(
+                    f"Resume does not save epoch {epoch}: {broken[0]} is not finite (one of "
+                    f"{len(broken)} variables). The state of epoch {self.epoch} stays the one to "
+                    "go on from.",
+                    stacklevel=4,
+                )
+            return
+        places = {id(entry.variable): place for place, entry in enumerate(entries)}
+        built_for = {
+            where: [places.get(id(variable)) for variable in optimized_variables(optimizer)]
+            for where, optimizer in optimizers(self.model).items()
+        }
+        card = {"names": list(arrays), "built_for": built_for, "program": self._program}
+        card["optional"] = [e.name for e in entries if e.kind in ("metric", "seed")]
         buffer = io.BytesIO()
-        np.savez(buffer, *map(_array, self._variables()))
+        np.savez(buffer, *arrays.values(), card=np.array(json.dumps(card)))
         content = buffer.getvalue()
         step = steps_taken(self.model)
+        if step == self._taken_before:  # Other optimizers train this model.
+            step = self._counted
         state = {
             "epoch": epoch,
             "step": step,
             "file": f"step_{step:08d}.npz",
             "sha256": hashlib.sha256(content).hexdigest(),
         }
+        if final and self.model.stop_training:
+            state["finished"] = self.params["epochs"]
+        if state == self._state:
+            return
+        for other in self._states:
+            if other["file"] == state["file"] and other["sha256"] != state["sha256"]:
+                state["file"] = f"step_{step:08d}_{state['sha256'][:8]}.npz"
         # Of several workers some may be killed before they save this epoch, and some after it.
-        states = [state, self._state] if self._several and self.epoch else [state]
-        card = {"settings": self.settings, "states": states}
+        before = [one for one in self._states if one["epoch"] < epoch][:1]
+        states = [state, *before] if self._several else [state]
+        content_is_there = any(other["file"] == state["file"] for other in self._states)
+        card = {"format": _FORMAT, "settings": self.settings, "states": states}
         try:
             # The card is replaced last: until then the state before it is the one that counts.
-            write_whole(self.folder / state["file"], content, sync=True)
+            if not content_is_there or not (self.folder / state["file"]).exists():
+                write_whole(self.folder / state["file"], content, sync=True)
             write_whole(self.folder / "state.json", json.dumps(_signed(card)) + "\n", sync=True)
             self._states, self._state = states, state
             self.epoch, self.step = epoch, step
@@ -217,7 +299,7 @@ class Resume(keras.callbacks.Callback):
         try:
             card = json.loads(path.read_text(encoding="utf-8"))
             states, settings = card["states"], card["settings"]
-            whole = card == _signed({"settings": settings, "states": states})
+            whole = card == _signed({name: card[name] for name in card if name != "sha256"})
             for state in states:
                 content = (self.folder / Path(state["file"]).name).read_bytes()
                 whole = whole and hashlib.sha256(content).hexdigest() == state["sha256"]
@@ -226,6 +308,11 @@ class Resume(keras.callbacks.Callback):
         if not whole:
             raise ValueError(
                 f"The saved state in {self.folder} is damaged. Remove that folder to begin anew."
+            )
+        if card.get("format") != _FORMAT:
+            raise ValueError(
+                f"The saved state in {self.folder} is of version 0.1 of keras_vae, or of one "
+                "newer than this. Go on with that version, or remove that folder to begin anew."
             )
         differing = [
             f"{name}: {settings.get(name)!r} then, {self.settings.get(name)!r} now"
@@ -256,23 +343,112 @@ class Resume(keras.callbacks.Callback):
 
     def _restore(self):
         with np.load(self.folder / self._state["file"], allow_pickle=False) as file:
-            arrays = [file[name] for name in file.files]
-        variables = self._variables()
-        shapes = [list(variable.shape) for variable in variables]
-        if shapes != [list(array.shape) for array in arrays]:
+            card = json.loads(str(file["card"]))
+            arrays = [file[f"arr_{place}"] for place in range(len(card["names"]))]
+        if "seed of keras.random" in card["names"]:
+            keras.random.uniform(())  # Keras makes it with the first number that is drawn.
+        self._build_optimizers(card)
+        entries = state_of(self.model)
+        found, missing, extra = match(card["names"], _names(entries))
+        optional = {*card["optional"], *(e.name for e in entries if e.kind in ("metric", "seed"))}
+        pairs = [(arrays[saved], entries[here]) for saved, here in found.items()]
+        differing = [
+            *(f"{name} is missing" for name in missing if name not in optional),
+            *(f"{name} was not saved" for name in extra if name not in optional),
+            *(
+                f"{entry.name} was {list(array.shape)} and is {list(entry.variable.shape)}"
+                for array, entry in pairs
+                if array.shape != tuple(entry.variable.shape)
+            ),
+        ]
+        if differing:
+            more = f"; and {len(differing) - 5} more" if len(differing) > 5 else ""
             raise ValueError(
-                f"The saved state in {self.folder} is of another model: it has {len(arrays)} "
-                f"variables, this one {len(variables)}, or their shapes differ. Build the model as "
-                "it was, or choose another folder."
+                f"The saved state in {self.folder} is of another model: "
+                f"{'; '.join(differing[:5])}{more}. Build the model as it was, or choose another "
+                "folder."
             )
-        for variable, array in zip(variables, arrays, strict=True):
+        for array, entry in pairs:
             # NumPy reads a type that is not its own, such as bfloat16, as plain bytes.
-            variable.assign(array.view(variable.dtype) if array.dtype.kind == "V" else array)
+            dtype = tf.as_dtype(entry.variable.dtype).as_numpy_dtype
+            entry.variable.assign(array.view(dtype) if array.dtype.kind == "V" else array)
+        self._tell_changes(card["program"])
+        self._program = card["program"]
+
+    def _build_optimizers(self, card):
+        """Builds optimizers that only training would, for what they were built for."""
+        entries = state_of(self.model)
+        found, _, _ = match(card["names"], _names(entries))
+        for where, optimizer in optimizers(self.model).items():
+            places = card["built_for"].get(where)
+            if places and not optimizer.built and all(place in found for place in places):
+                optimizer.build([entries[found[place]].variable for place in places])
+
+    def _tell_changes(self, before):
+        """Warns of values of the program that are not those that the run began with."""
+        now, names, names_before = self._program, list(self._program), list(before)
+        changed = [
+            (names[place], before[names_before[was]], now[names[place]])
+            for was, place in match(names_before, names)[0].items()
+            if before[names_before[was]] != now[names[place]]
+        ]
+        if changed:
+            told = ", ".join(
+                f"{name.split('/')[-1]} {value_before} then and {value} now ("
+                + ("this program's counts)" if _is_python(name) else "the saved one counts)")
+                for name, value_before, value in changed
+            )
+            warnings.warn(
+                f"Resume goes on with the run in {self.folder.parent}, which this program does not "
+                f"begin as before: {told}. Choose another folder for a run of other values.",
+                stacklevel=5,
+            )
 
 
-def _array(variable):
-    # By way of a tensor: several devices may hold it.
-    return tf.convert_to_tensor(variable.value).numpy()
+def _is_python(name):
+    """Whether a value of the program is no variable, so that the saved state does not hold it."""
+    return ": " in name and not name.endswith(": learning_rate")
+
+
+def _program(model):
+    """What the program asks for, before anything is restored: `{name: value}`."""
+    values = {
+        entry.name: float(np.float32(tf.convert_to_tensor(entry.variable)))
+        for entry in state_of(model)
+        if entry.kind == "weight"
+        and tuple(entry.variable.shape) == ()
+        and not getattr(entry.variable, "trainable", True)
+        and tf.as_dtype(entry.variable.dtype).is_floating
+    }
+    for where, optimizer in optimizers(model).items():
+        for name, value in optimizer.get_config().items():
+            if name != "name" and isinstance(value, bool | int | float | str | None):
+                values[f"{where}: {name}"] = value
+    return json.loads(json.dumps(values))
+
+
+def _names(entries):
+    """The names of variables, those of the same one told apart."""
+    seen, names = {}, []
+    for entry in entries:
+        seen[entry.name] = seen.get(entry.name, 0) + 1
+        names.append(entry.name + (f" #{seen[entry.name]}" if seen[entry.name] > 1 else ""))
+    return names
+
+
+def _arrays(entries):
+    # By way of a tensor: several devices may hold a variable.
+    tensors = [tf.convert_to_tensor(entry.variable) for entry in entries]
+    return dict(zip(_names(entries), (tensor.numpy() for tensor in tensors), strict=True))
+
+
+def _not_finite(arrays):
+    """The names of arrays that have a number which is NaN or infinite."""
+    return [
+        name
+        for name, array in arrays.items()
+        if array.dtype.kind in "fVc" and not np.isfinite(array).all()
+    ]
 
 
 def _signed(card):

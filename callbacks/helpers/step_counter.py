@@ -1,9 +1,22 @@
 """Counts training steps across epochs, resumed runs and any `steps_per_execution`."""
 
+import weakref
+
 import keras
 
 from keras_vae.keras_internals import batches_seen
 from keras_vae.workers import scalar_value
+
+# Where runs begin that resume, of models whose own optimizer does not count their steps.
+_begun = weakref.WeakKeyDictionary()
+
+
+def begin_at_step(model, step: int | None):
+    """Tells a run that is about to begin how many steps went before; `None` takes it back."""
+    if step is None:
+        _begun.pop(model, None)
+    else:
+        _begun[model] = step
 
 
 def steps_taken(model) -> int:
@@ -37,7 +50,7 @@ class StepCounter:
     def begin_epoch(self, model):
         """Starts an epoch."""
         if self.step is None:
-            self.step = steps_taken(model)
+            self.step = max(steps_taken(model), _begun.get(model, 0))
         self._last_batch = -1
 
     def end_batch(self, model, batch: int) -> tuple[int, int]:

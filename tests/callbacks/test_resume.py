@@ -5,10 +5,12 @@ import os
 import signal
 import subprocess
 import sys
+import warnings
 
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import keras_vae
 from keras_vae.callbacks import ELBOLogger, Resume
@@ -179,6 +181,7 @@ def test_another_model_is_refused(make_vae, images, tmp_path):
 def test_a_folder_takes_one_run_at_a_time(make_vae, images, tmp_path):
     program = """
 import sys
+import warnings
 from pathlib import Path
 from keras_vae.callbacks import Resume
 resume = Resume(sys.argv[1])
@@ -254,3 +257,192 @@ def test_the_state_is_on_the_disk_before_it_counts(make_vae, images, tmp_path, m
     monkeypatch.setattr(os, "replace", lambda *paths: (done.append("replace"), replace(*paths)))
     make_vae().fit(images, epochs=1, verbose=0, callbacks=[Resume(tmp_path)])
     assert done == ["sync", "replace", "sync", "replace"]
+
+
+def test_another_model_is_told_by_the_variables_that_differ(make_vae, images, tmp_path):
+    train(make_vae, images, tmp_path, epochs=1)
+    vae = make_vae(latent_dim=3)
+    with pytest.raises(ValueError, match=r"loc/kernel was \[5, 2\] and is \[5, 3\]"):
+        vae.fit(images, epochs=2, verbose=0, callbacks=[Resume(tmp_path)])
+    vae = make_vae(optimizer=keras.optimizers.SGD(0.1))
+    with pytest.raises(ValueError, match=r"_momentum is missing"):
+        vae.fit(images, epochs=2, verbose=0, callbacks=[Resume(tmp_path)])
+
+
+def test_a_state_of_version_0_1_is_refused(make_vae, images, tmp_path):
+    from keras_vae.callbacks import resume
+
+    train(make_vae, images, tmp_path, epochs=1)
+    path = tmp_path / "resume/state.json"
+    card = json.loads(path.read_text())
+    old = {name: card[name] for name in ("settings", "states")}
+    path.write_text(json.dumps(resume._signed(old)))
+    with pytest.raises(ValueError, match=r"is of version 0\.1 of keras_vae.* to begin anew"):
+        Resume(tmp_path)
+
+
+class BreakAt(keras.callbacks.Callback):
+    """Makes a weight NaN at the beginning of an epoch."""
+
+    def __init__(self, epoch):
+        super().__init__()
+        self.epoch = epoch
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == self.epoch:
+            self.model.encoder.get_layer("loc").bias.assign([np.nan, 0.0])
+
+
+@pytest.mark.parametrize("stop", [True, False], ids=["stopped", "trained on"])
+def test_a_state_that_is_not_finite_is_never_saved(make_vae, images, tmp_path, stop):
+    good = train(make_vae, images, tmp_path / "good", epochs=2)
+    callbacks = [BreakAt(2), *([keras.callbacks.TerminateOnNaN()] if stop else [])]
+    with pytest.warns(UserWarning, match="does not save epoch 3: .* is not finite") as warned:
+        train(make_vae, images, tmp_path / "run", epochs=5, callbacks=callbacks)
+    assert len([one for one in warned if "does not save" in str(one.message)]) == 1
+    assert Resume(tmp_path / "run").epoch == 2
+    again = train(make_vae, images, tmp_path / "run", epochs=2)
+    for one, other in zip(everything(good), everything(again), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+class Adversarial(keras.Model):
+    """Two networks, each with an optimizer that only its own training builds; no `optimizer`."""
+
+    def __init__(self, held):
+        super().__init__()
+        self.one = keras.Sequential([keras.Input((16,)), keras.layers.Dense(16)])
+        self.other = keras.Sequential([keras.Input((16,)), keras.layers.Dense(1)])
+        pair = [keras.optimizers.Adam(1e-2), keras.optimizers.Adam(2e-2)]
+        if held == "attributes":
+            self.first, self.second = pair
+        elif held == "dict":
+            self.optimizers = {"one": pair[0], "other": pair[1]}
+        else:
+            self.optimizers = pair
+        self.pair = lambda: pair
+        self.average = tf.Variable(0.0)
+        self.noise = tf.random.Generator.from_seed(4)
+
+    def train_step(self, data):
+        with tf.GradientTape(persistent=True) as tape:
+            made = self.one(data + self.noise.normal(tf.shape(data)))
+            losses = [tf.reduce_mean((made - data) ** 2 + self.average), 0.0]
+            losses[1] = tf.reduce_mean((self.other(made) - 1) ** 2)
+        self.average.assign(0.5 * self.average + losses[0])
+        for network, optimizer, loss in zip(
+            (self.one, self.other), self.pair(), losses, strict=True
+        ):
+            variables = network.trainable_variables
+            optimizer.apply(tape.gradient(loss, variables), variables)
+        return {"loss": losses[0]}
+
+
+@pytest.mark.parametrize("held", ["attributes", "dict", "list"])
+@pytest.mark.parametrize("compiled", [{"optimizer": None}, {}], ids=["no optimizer", "unused one"])
+def test_optimizers_that_only_training_builds_are_restored(images, tmp_path, held, compiled):
+    flat = images.reshape(20, -1)
+
+    def run(folder, epochs):
+        keras.utils.set_random_seed(0)
+        model = Adversarial(held)
+        model.compile(**compiled, run_eagerly=True)
+        model.built = True
+        resume = Resume(folder)
+        batches = keras_vae.datasets.from_arrays(flat, batch_size=BATCH, start=resume.step)
+        logger = ELBOLogger(folder, frequency=1, print_table=False)
+        model.fit(batches, epochs=epochs, verbose=0, callbacks=[logger, resume])
+        variables = [v for optimizer in model.pair() for v in optimizer.variables]
+        values = [*variables, model.average, model.noise.state]
+        return [*model.get_weights(), *(np.asarray(value) for value in values)]
+
+    whole = run(tmp_path / "whole", 3)
+    run(tmp_path / "parts", 1)
+    for one, other in zip(whole, run(tmp_path / "parts", 3), strict=True):
+        np.testing.assert_array_equal(one, other)
+    tables = [(tmp_path / folder / "elbo.csv").read_text() for folder in ("whole", "parts")]
+    assert tables[0] == tables[1] and tables[0].count("\n") == 1 + 3 * STEPS
+    assert Resume(tmp_path / "parts").step == 3 * STEPS
+
+
+class Worse(keras.callbacks.Callback):
+    """Logs a loss that gets worse after an epoch."""
+
+    def __init__(self, best):
+        super().__init__()
+        self.best, self.epochs, self.weights = best, [], {}
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.epochs.append(epoch)
+        self.weights[epoch] = self.model.get_weights()
+        logs["made_up"] = abs(epoch - self.best)
+
+
+@pytest.mark.parametrize("restore", [True, False])
+@pytest.mark.parametrize("resume_first", [True, False])
+def test_a_run_that_ended_by_itself_is_finished(make_vae, images, tmp_path, restore, resume_first):
+    def run(epochs):
+        worse, vae, resume = Worse(best=1), make_vae(eager=True), Resume(tmp_path)
+        stop = keras.callbacks.EarlyStopping(
+            "made_up", mode="min", patience=1, restore_best_weights=restore
+        )
+        callbacks = [resume, worse, stop] if resume_first else [worse, stop, resume]
+        vae.fit(images, epochs=epochs, shuffle=False, verbose=0, callbacks=callbacks)
+        return worse, vae
+
+    worse, vae = run(5)
+    assert worse.epochs == [0, 1, 2]
+    expected = worse.weights[1 if restore else 2]
+    assert sorted(os.listdir(tmp_path / "resume"))[:2] == ["lock", "state.json"]
+    for _ in range(2):
+        with pytest.warns(UserWarning, match="ended by itself after 3 epochs. Its final state"):
+            again, vae = run(5)
+        assert again.epochs == []
+        for one, other in zip(vae.get_weights(), expected, strict=True):
+            np.testing.assert_array_equal(one, other)
+    assert run(6)[0].epochs[0] == 3
+
+
+def test_values_that_the_program_asks_for_and_does_not_get_are_told(make_vae, images, tmp_path):
+    def run(rate, beta, clipnorm=None):
+        vae = make_vae(optimizer=keras.optimizers.Adam(rate, clipnorm=clipnorm), beta=beta)
+        vae.fit(images, epochs=2, verbose=0, callbacks=[Resume(tmp_path)])
+        return vae
+
+    run(0.5, 1.0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        run(0.5, 1.0)
+    with pytest.warns(UserWarning, match="Resume goes on with the run") as warned:
+        vae = run(0.25, 4.0, clipnorm=1.0)
+    (said,) = [str(one.message) for one in warned if "Resume" in str(one.message)]
+    assert "learning_rate 0.5 then and 0.25 now (the saved one counts)" in said
+    assert "beta 1.0 then and 4.0 now (the saved one counts)" in said
+    assert "clipnorm None then and 1.0 now (this program's counts)" in said
+    assert float(vae.optimizer.learning_rate) == 0.5 and float(vae.beta) == 1.0
+
+
+def test_sigterm_costs_the_steps_of_one_epoch_and_they_are_as_few_as_one_likes(
+    make_vae, images, tmp_path
+):
+    class Terminate(keras.callbacks.Callback):
+        def on_train_batch_begin(self, batch, logs=None):
+            if steps_taken(self.model) == 2:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    def run(folder, *callbacks):
+        resume, vae = Resume(folder), make_vae(eager=True)
+        batches = keras_vae.datasets.from_arrays(
+            images, batch_size=BATCH, seed=1, start=resume.step
+        )
+        vae.fit(
+            batches.repeat(), steps_per_epoch=2, epochs=3, verbose=0, callbacks=[resume, *callbacks]
+        )
+        return vae
+
+    unbroken = run(tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "cut", Terminate())
+    assert Resume(tmp_path / "cut").step == 2
+    for one, other in zip(everything(unbroken), everything(run(tmp_path / "cut")), strict=True):
+        np.testing.assert_array_equal(one, other)
