@@ -128,14 +128,18 @@ def other_eager_noise(seed: int) -> Iterator[None]:
     """
     context = _module("tensorflow.python.eager.context", _PICTURES).context()
     random_ops = _module("tensorflow.python.ops.stateful_random_ops", _PICTURES)
-    seeds = _get(context, "_rng", _PICTURES)
+    # Without a global seed operations draw from the system, and there is nothing to put back.
+    is_seeded = _get(context, "_seed", _PICTURES) is not None
+    seeds = _get(context, "_rng", _PICTURES) if is_seeded else None
     generator = _get(random_ops, "global_generator", _PICTURES)
     numbers = None if generator is None else generator.state.numpy()
-    context._rng = random.Random(seed)
+    if is_seeded:
+        context._rng = random.Random(seed)
     try:
         yield
     finally:
-        context._rng = seeds
+        if is_seeded:
+            context._rng = seeds
         if generator is not None and not (generator.state.numpy() == numbers).all():
             generator.state.assign(numbers)
 

@@ -204,6 +204,15 @@ def test_operations_outside_graphs_draw_as_if_they_had_not_drawn():
     assert second_draws(between=True) == second_draws(between=False)
 
 
+def test_without_a_global_seed_there_is_no_noise_to_put_back(run_python):
+    printed = run_python(
+        "import tensorflow as tf\n"
+        "from keras_vae.keras_internals import other_eager_noise\n"
+        "with other_eager_noise(2):\n    print(tf.random.normal((2,)).shape)"
+    )
+    assert printed.endswith("(2,)\n")
+
+
 def test_weights_are_written_as_keras_reads_them(tmp_path):
     model, other = line(), line()
     model.layers[0].kernel.assign([[7.0]])

@@ -15,7 +15,7 @@ from keras_vae.training.compiled_steps import compiled_train_function, loop_pays
 from keras_vae.training.data_checks import example_weights
 from keras_vae.training.given_data import images_of, weights_of
 from keras_vae.training.term_tracker import TermTracker
-from keras_vae.workers import reducible_logs
+from keras_vae.workers import reducible_logs, scalar_value
 
 
 class TermTrainer(ChecksData, BuildsWithoutData, abc.ABC):
@@ -232,7 +232,7 @@ class TermTrainer(ChecksData, BuildsWithoutData, abc.ABC):
         """
         super().check_before_training(method)
         for name in self._coefficients:
-            arguments.number(name, float(getattr(self, name)), least=0)
+            arguments.number(name, scalar_value(getattr(self, name)), least=0)
 
     @property
     def metrics_names(self) -> list[str]:

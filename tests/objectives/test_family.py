@@ -248,7 +248,7 @@ def test_all_callbacks_run_without_a_warning(images, tmp_path, name):
         watchers.append(callbacks.CapacitySchedule(end=1.0, warmup_steps=4))
     # The one that is missing sets any attribute: the two schedules are made of it.
     used = {type(watcher).__name__ for watcher in watchers} | {"CapacitySchedule", "ValueSchedule"}
-    assert used | {"animate"} == set(callbacks.__all__)
+    assert used | {"animate"} == set(callbacks.__all__), "add it to `watchers`"
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         vae.fit(images, LABELS, batch_size=10, verbose=0, callbacks=watchers)
