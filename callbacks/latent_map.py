@@ -16,7 +16,7 @@ from keras_vae.callbacks.helpers.picture_callback import (
 )
 
 _MOST_LABELS = 20
-_LEAST_LIMIT = 4.0
+_LEAST_LIMIT = 3.0
 _ROOM = 1.1
 _LEAST_SHOWN = 0.99
 
@@ -31,8 +31,8 @@ class LatentMap(PictureCallback):
     of `fit`; where standard deviations are not known, the two whose means vary most. Pass `latents`
     to keep the plane over runs that resume as well.
 
-    The axes run from -4 to 4. When more than one point in a hundred lies beyond, they grow, to 6,
-    8, 12, 16 and so on. Means that reach far in the first steps come back: when a smaller scale
+    The axes run from -3 to 3. When more than one point in a hundred lies beyond, they grow, to 4,
+    6, 8, 12, 16 and so on. Means that reach far in the first steps come back: when a smaller scale
     would have held two pictures in a row, with a tenth of it to spare, that scale is taken. How
     many points lie beyond the axes stands in the title. Written to
     `FOLDER/latent_map/epoch_0001.png` and so on.
@@ -130,11 +130,11 @@ class LatentMap(PictureCallback):
 
 
 def _limit_of(farthest):
-    """The least of 4, 6, 8, 12, 16, 24, ... that is not below."""
+    """The least of 3, 4, 6, 8, 12, 16, ... that is not below."""
     limit = _LEAST_LIMIT
-    while farthest > 1.5 * limit:
+    while farthest > 4 / 3 * limit:
         limit *= 2
-    return limit if farthest <= limit else 1.5 * limit
+    return limit if farthest <= limit else 4 / 3 * limit
 
 
 def checked_latents(latents) -> tuple[int, int]:

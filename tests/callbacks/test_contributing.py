@@ -38,10 +38,10 @@ def test_the_printed_callback_that_draws(make_vae, images, tmp_path):
     folder = tmp_path / "interpolations"
     assert sorted(path.name for path in folder.iterdir()) == ["epoch_0001.png", "epoch_0002.png"]
     picture = np.asarray(Image.open(folder / "epoch_0002.png"))
-    assert picture.shape == (60, 3 * 58 + 2)
+    assert picture.shape == (36, 3 * 34 + 2)
     loc = vae.encode(images[:2]).mean().numpy()
     middle = vae.decode(loc.mean(axis=0, keepdims=True)).mean().numpy().reshape(4, 4)
-    cell = picture[2 + 7 : 58 : 14, 58 + 2 + 7 : 2 * 58 : 14]
+    cell = picture[2 + 4 : 34 : 8, 34 + 2 + 4 : 2 * 34 : 8]
     np.testing.assert_allclose(cell, 255 * middle, atol=1)
 
 

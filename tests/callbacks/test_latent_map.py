@@ -36,7 +36,7 @@ def test_given_latents(make_vae, images, tmp_path, drawn):
     run(make_vae, images, tmp_path, encode, labels=labels, latents=(2, 0))
     np.testing.assert_array_equal(drawn[0]["points"], CODES[:, [2, 0]])
     assert drawn[0]["axes"] == ["z2", "z0"]
-    assert drawn[0]["limit"] == 4
+    assert drawn[0]["limit"] == 3
     with Image.open(tmp_path / "latent_map/epoch_0001.png") as picture:
         assert picture.size == (540, 490)
         # Four labels bring four colours.
@@ -72,7 +72,7 @@ def test_limits_grow_at_once_and_shrink_after_two_pictures(make_vae, images, tmp
         return CODES[: len(x)] * (next(factors) if len(x) == len(images) else 1)
 
     run(make_vae, images, tmp_path, encode, epochs=8, latents=(0, 1))
-    assert [call["limit"] for call in drawn] == [4, 12, 12, 6, 6, 4, 4, 4]
+    assert [call["limit"] for call in drawn] == [3, 12, 12, 6, 6, 3, 4, 4]
     assert drawn[0]["title"] == "posterior means, 0 of 20 beyond the axes"
 
 
@@ -92,7 +92,7 @@ def test_points_beyond_the_axes_are_counted(make_vae, tmp_path, drawn):
     codes = np.zeros((200, 2), np.float32)
     codes[7] = 5.0
     run(make_vae, images, tmp_path, lambda x: codes[: len(x)])
-    assert drawn[0]["limit"] == 4
+    assert drawn[0]["limit"] == 3
     assert drawn[0]["title"] == "posterior means, 1 of 200 beyond the axes"
 
 
