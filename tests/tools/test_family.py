@@ -79,7 +79,9 @@ def test_each_member_has_a_row_and_a_picture(example, main, tmp_path, capsys):
 def test_every_objective_is_a_member_and_can_be_made(example):
     made = {name: example.make(name, SHAPE) for name in example.MEMBERS}
     for name in objectives.__all__:
-        assert any(type(vae) is getattr(objectives, name) for vae in made.values()), name
+        assert any(type(vae) is getattr(objectives, name) for vae in made.values()), (
+            f"{name} has no entry in MEMBERS of tools/family.py"
+        )
     posteriors = {type(vae.posterior).__name__ for vae in made.values()}
     assert posteriors == {"DiagonalNormal", "FullCovarianceNormal", "CouplingFlow"}
     assert {type(vae.prior).__name__ for vae in made.values()} == {
