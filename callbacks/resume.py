@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_vae.callbacks.helpers.guard import Guard
-from keras_vae.callbacks.helpers.model_state import match, optimizers, state_of
+from keras_vae.callbacks.helpers.model_state import names_of, optimizers, state_of
 from keras_vae.callbacks.helpers.own_files import claim_files
 from keras_vae.callbacks.helpers.step_counter import begin_at_step, steps_taken
 from keras_vae.files import check_writable, write_whole
@@ -247,13 +247,13 @@ class Resume(keras.callbacks.Callback):
                     stacklevel=4,
                 )
             return
-        places = {id(entry.variable): place for place, entry in enumerate(entries)}
+        names = {id(e.variable): name for e, name in zip(entries, arrays, strict=True)}
         built_for = {
-            where: [places.get(id(variable)) for variable in optimized_variables(optimizer)]
+            where: [names.get(id(variable)) for variable in optimized_variables(optimizer)]
             for where, optimizer in optimizers(self.model).items()
         }
         card = {"names": list(arrays), "built_for": built_for, "program": self._program}
-        card["optional"] = [e.name for e in entries if e.kind in ("metric", "seed")]
+        card["optional"] = _optional(entries)
         buffer = io.BytesIO()
         np.savez(buffer, *arrays.values(), card=np.array(json.dumps(card)))
         content = buffer.getvalue()
@@ -347,14 +347,15 @@ class Resume(keras.callbacks.Callback):
             arrays = [file[f"arr_{place}"] for place in range(len(card["names"]))]
         if "seed of keras.random" in card["names"]:
             keras.random.uniform(())  # Keras makes it with the first number that is drawn.
-        self._build_optimizers(card)
+        self._build_optimizers(card["built_for"])
         entries = state_of(self.model)
-        found, missing, extra = match(card["names"], _names(entries))
-        optional = {*card["optional"], *(e.name for e in entries if e.kind in ("metric", "seed"))}
-        pairs = [(arrays[saved], entries[here]) for saved, here in found.items()]
+        here = dict(zip(names_of(entries), entries, strict=True))
+        saved = dict(zip(card["names"], arrays, strict=True))
+        optional = {*card["optional"], *_optional(entries)}
+        pairs = [(saved[name], here[name]) for name in saved if name in here]
         differing = [
-            *(f"{name} is missing" for name in missing if name not in optional),
-            *(f"{name} was not saved" for name in extra if name not in optional),
+            *(f"{name} is missing" for name in saved if name not in here and name not in optional),
+            *(f"{name} was not saved" for name in here if not (name in saved or name in optional)),
             *(
                 f"{entry.name} was {list(array.shape)} and is {list(entry.variable.shape)}"
                 for array, entry in pairs
@@ -375,28 +376,24 @@ class Resume(keras.callbacks.Callback):
         self._tell_changes(card["program"])
         self._program = card["program"]
 
-    def _build_optimizers(self, card):
+    def _build_optimizers(self, built_for):
         """Builds optimizers that only training would, for what they were built for."""
         entries = state_of(self.model)
-        found, _, _ = match(card["names"], _names(entries))
+        here = dict(zip(names_of(entries), entries, strict=True))
         for where, optimizer in optimizers(self.model).items():
-            places = card["built_for"].get(where)
-            if places and not optimizer.built and all(place in found for place in places):
-                optimizer.build([entries[found[place]].variable for place in places])
+            names = built_for.get(where)
+            if names and not optimizer.built and all(name in here for name in names):
+                optimizer.build([here[name].variable for name in names])
 
     def _tell_changes(self, before):
         """Warns of values of the program that are not those that the run began with."""
-        now, names, names_before = self._program, list(self._program), list(before)
-        changed = [
-            (names[place], before[names_before[was]], now[names[place]])
-            for was, place in match(names_before, names)[0].items()
-            if before[names_before[was]] != now[names[place]]
-        ]
+        now = self._program
+        changed = [name for name in now if name in before and now[name] != before[name]]
         if changed:
             told = ", ".join(
-                f"{name.split('/')[-1]} {value_before} then and {value} now ("
+                f"{name.split('/')[-1]} {before[name]} then and {now[name]} now ("
                 + ("this program's counts)" if _is_python(name) else "the saved one counts)")
-                for name, value_before, value in changed
+                for name in changed
             )
             warnings.warn(
                 f"Resume goes on with the run in {self.folder.parent}, which this program does not "
@@ -412,9 +409,10 @@ def _is_python(name):
 
 def _program(model):
     """What the program asks for, before anything is restored: `{name: value}`."""
+    entries = state_of(model)
     values = {
-        entry.name: float(np.float32(tf.convert_to_tensor(entry.variable)))
-        for entry in state_of(model)
+        name: float(np.float32(tf.convert_to_tensor(entry.variable)))
+        for name, entry in zip(names_of(entries), entries, strict=True)
         if entry.kind == "weight"
         and tuple(entry.variable.shape) == ()
         and not getattr(entry.variable, "trainable", True)
@@ -427,19 +425,16 @@ def _program(model):
     return json.loads(json.dumps(values))
 
 
-def _names(entries):
-    """The names of variables, those of the same one told apart."""
-    seen, names = {}, []
-    for entry in entries:
-        seen[entry.name] = seen.get(entry.name, 0) + 1
-        names.append(entry.name + (f" #{seen[entry.name]}" if seen[entry.name] > 1 else ""))
-    return names
+def _optional(entries):
+    """The names of variables that may not be there yet, and begin anew with every epoch or run."""
+    named = zip(names_of(entries), entries, strict=True)
+    return [name for name, entry in named if entry.kind in ("metric", "seed")]
 
 
 def _arrays(entries):
     # By way of a tensor: several devices may hold a variable.
     tensors = [tf.convert_to_tensor(entry.variable) for entry in entries]
-    return dict(zip(_names(entries), (tensor.numpy() for tensor in tensors), strict=True))
+    return dict(zip(names_of(entries), (tensor.numpy() for tensor in tensors), strict=True))
 
 
 def _not_finite(arrays):

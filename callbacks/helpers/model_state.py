@@ -71,33 +71,18 @@ def state_of(model: keras.Model) -> list[Entry]:
     return list(known.values())
 
 
-def match(saved: list[str], here: list[str]) -> tuple[dict[int, int], list[str], list[str]]:
-    """Finds the same variables by name; of the same names the first is the first.
+def names_of(entries: Iterable[Entry]) -> list[str]:
+    """Names that are the same whenever the model is made again, and each another.
 
-    Numbers that Keras counts up whenever a process makes a model again, as in `dense_3`, may
-    differ.
-
-    Returns:
-        Which of `here` each of `saved` is, by index; names that are missing here; names that are
-        here and were not saved.
+    The numbers that Keras counts up in a process, as in `dense_3`, are left out; of the same names
+    the second is `... #2`, in the order in which the model has them.
     """
-    exact = _matched(saved, here, lambda name: name)
-    counted = _matched(saved, here, lambda name: re.sub(r"_\d+(?![0-9A-Za-z])", "", name))
-    return min(exact, counted, key=lambda found: len(found[1]) + len(found[2]))
-
-
-def _matched(saved, here, key):
-    places = {}
-    for place, name in enumerate(here):
-        places.setdefault(key(name), []).append(place)
-    found, missing = {}, []
-    for place, name in enumerate(saved):
-        candidates = places.get(key(name))
-        if candidates:
-            found[place] = candidates.pop(0)
-        else:
-            missing.append(name)
-    return found, missing, [here[place] for left in places.values() for place in left]
+    seen, names = {}, []
+    for entry in entries:
+        name = re.sub(r"_\d+(?![0-9A-Za-z])", "", entry.name)
+        seen[name] = seen.get(name, 0) + 1
+        names.append(name if seen[name] == 1 else f"{name} #{seen[name]}")
+    return names
 
 
 def _held(model) -> Iterator[tuple[str, object]]:
