@@ -241,7 +241,7 @@ def test_failing_to_draw_is_one_warning(make_vae, images, tmp_path):
 
 def test_nothing_is_written_when_a_check_fails(make_vae, images, tmp_path):
     watching = picture_callbacks(images, tmp_path / "run", tensorboard=True)
-    watching.append(LatentTraversal(tmp_path / "run", latents=(0, 5)))
+    watching.append(LatentTraversal(tmp_path / "other", latents=(0, 5)))
     with pytest.raises(ValueError, match="no latent 5 in a model with 2 latents"):
         fit(make_vae(eager=True), images, watching)
     assert os.listdir(tmp_path) == []
