@@ -6,6 +6,8 @@
 """
 
 import importlib as _importlib
+import sys as _sys
+import warnings as _warnings
 
 import keras as _keras
 
@@ -15,6 +17,19 @@ if _keras.backend.backend() != "tensorflow":
         "KERAS_BACKEND=tensorflow before Keras is imported. "
         f"Received: backend {_keras.backend.backend()!r}"
     )
+
+with _warnings.catch_warnings():
+    # Its imports warn of what it uses, which under `python -W error` would end them.
+    _warnings.simplefilter("ignore")
+    try:
+        import tensorflow_probability as _  # noqa: F401
+    except AttributeError as _error:
+        if _sys.flags.optimize < 2:
+            raise
+        raise ImportError(
+            "keras_vae needs TensorFlow Probability, which needs docstrings, and `python -OO` "
+            "removes them. Use `python -O`."
+        ) from _error
 
 from keras_vae import datasets, distributions, evaluation, networks, objectives, presets
 from keras_vae.networks import conv_decoder, conv_encoder, mlp_decoder, mlp_encoder

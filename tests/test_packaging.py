@@ -227,3 +227,14 @@ def test_tensorboard_is_an_extra_that_the_tests_have():
     (requirement,) = extras["tensorboard"]
     assert requirement.startswith("tensorboard>=")
     assert "keras-vae[tensorboard]" in extras["test"]
+
+
+@pytest.mark.slow
+def test_it_imports_where_warnings_are_errors_and_says_what_needs_docstrings(tmp_path):
+    def run(*flags):
+        command = [sys.executable, *flags, "-c", "import keras_vae; print(keras_vae.VAE)"]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+
+    assert run("-W", "error").returncode == 0
+    assert run("-O").returncode == 0
+    assert "docstrings, and `python -OO` removes them. Use `python -O`" in run("-OO").stderr
