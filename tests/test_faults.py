@@ -266,7 +266,7 @@ def test_no_writer_ends_training_where_files_may_not_grow(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kibibytes", [0, 4, 16, 32, 64, 256])
+@pytest.mark.parametrize("kibibytes", [0, 4, 16, 32, 1500])
 def test_no_writer_ends_training_on_a_disk_that_fills_up(tmp_path, kibibytes):
     mounted = ["mount", "-t", "tmpfs", "-o", "size=4m", "none", tmp_path]
     if not shutil.which("mount") or subprocess.run(mounted, capture_output=True).returncode:
@@ -275,6 +275,7 @@ def test_no_writer_ends_training_on_a_disk_that_fills_up(tmp_path, kibibytes):
         warned = narrow(tmp_path, 1024 * kibibytes, "filling")
     finally:
         subprocess.run(["umount", tmp_path], check=True)
+    # The state takes some 60 KiB, all files together less than a megabyte.
     assert ("Resume" in warned) == (kibibytes < 64)
 
 

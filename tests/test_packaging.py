@@ -150,7 +150,7 @@ def test_a_wheel_holds_every_file_of_the_package_and_nothing_else(wheel):
     modules = {f"keras_vae/{path}" for path in files_below(ROOT / "keras_vae", "*.py")}
     models = {f"keras_vae/saved_models/{name}.{kind}" for name in cards() for kind in KINDS}
     assert found == modules | models | {"keras_vae/py.typed"}
-    assert {"keras_vae/callbacks/helpers/guard.py", "keras_vae/drawing/charts.py"} <= found
+    assert {"keras_vae/callbacks/helpers/guard.py", "keras_vae/drawing/chart.py"} <= found
     assert len(models) == 2 * len(cards()) >= 26
 
 

@@ -88,7 +88,7 @@ def names_of(entries: Iterable[Entry]) -> list[str]:
 def _held(model) -> Iterator[tuple[str, object]]:
     """What the model and its layers hold in attributes, lists and dicts, each once."""
     seen = set()
-    for layer in all_layers(model):
+    for layer in all_layers(model) if isinstance(model, keras.layers.Layer) else [model]:
         prefix = "" if layer is model else f"{layer.name}."
         # What TensorFlow notes down of its own stands under the names that the model has for it.
         names = sorted(vars(layer), key=lambda name: (name.startswith("_self_"), name[0] == "_"))

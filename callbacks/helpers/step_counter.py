@@ -14,7 +14,8 @@ _begun = weakref.WeakKeyDictionary()
 def begin_at_step(model, step: int | None):
     """Tells a run that is about to begin how many steps went before; `None` takes it back."""
     if step is None:
-        _begun.pop(model, None)
+        if isinstance(model, keras.Model):
+            _begun.pop(model, None)
     else:
         _begun[model] = step
 
@@ -50,7 +51,9 @@ class StepCounter:
     def begin_epoch(self, model):
         """Starts an epoch."""
         if self.step is None:
-            self.step = max(steps_taken(model), _begun.get(model, 0))
+            self.step = max(
+                steps_taken(model), _begun.get(model, 0) if isinstance(model, keras.Model) else 0
+            )
         self._last_batch = -1
 
     def end_batch(self, model, batch: int) -> tuple[int, int]:

@@ -81,10 +81,12 @@ class ChecksData(keras.Model):
         name, parameters = signature_of.__name__, inspect.signature(signature_of).parameters
         if given.get("x") is None:
             raise ValueError(f"`{name}` needs images. Received: x=None")
-        if given.get("class_weight") is not None:
+        arrays_alone = given.get("y") is None and not comes_in_batches(given["x"])
+        if given.get("class_weight") is not None and arrays_alone:
             raise ValueError(
-                f"A {type(self).__name__} has no classes to weight. Received: class_weight="
-                f"{given['class_weight']!r}. Weight the images by `sample_weight`."
+                "`class_weight` needs labels, by which it weights the images. Received: "
+                f"class_weight={given['class_weight']!r} and y=None. Pass the labels as `y`, or "
+                "weight the images by `sample_weight`."
             )
         if given.get("batch_size") is not None:
             arguments.count("batch_size", given["batch_size"])
