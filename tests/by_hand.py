@@ -1,5 +1,6 @@
 """The mathematics of the VAE again, in NumPy and by hand, for tests to compare with."""
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -52,3 +53,31 @@ def dataset(*arrays):
     """A `tf.data.Dataset` of batches: of tuples, or of images alone where only they are given."""
     elements = arrays if len(arrays) > 1 else arrays[0]
     return tf.data.Dataset.from_tensor_slices(elements).batch(BATCH)
+
+
+@keras.saving.register_keras_serializable("tests")
+class OwnEncoder(keras.Model):
+    def __init__(self, latent_dim=LATENTS, **kwargs):
+        super().__init__(**kwargs)
+        self.latent_dim = latent_dim
+        self.flatten = keras.layers.Flatten()
+        self.loc = keras.layers.Dense(latent_dim)
+        self.scale = keras.layers.Dense(latent_dim, activation="softplus")
+
+    def call(self, x):
+        features = self.flatten(x)
+        return {"loc": self.loc(features), "scale": self.scale(features) + 1e-4}
+
+    def get_config(self):
+        return {**super().get_config(), "latent_dim": self.latent_dim}
+
+
+@keras.saving.register_keras_serializable("tests")
+class OwnDecoder(keras.Model):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.pixels = keras.layers.Dense(PIXELS)
+        self.reshape = keras.layers.Reshape(IMAGE_SHAPE)
+
+    def call(self, z):
+        return self.reshape(self.pixels(z))

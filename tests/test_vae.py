@@ -10,6 +10,7 @@ from by_hand import (
     IMAGE_SHAPE,
     LATENTS,
     PIXELS,
+    OwnEncoder,
     assert_terms_add_up,
     noise_of,
     terms_by_hand,
@@ -286,33 +287,6 @@ def test_weights_move_between_family_members(make_vae, images, tmp_path):
 
 
 # Networks that do not fit ------------------------------------------------------------------
-
-
-class OwnEncoder(keras.Model):
-    def __init__(self, latent_dim=LATENTS, **kwargs):
-        super().__init__(**kwargs)
-        self.latent_dim = latent_dim
-        self.flatten = keras.layers.Flatten()
-        self.loc = keras.layers.Dense(latent_dim)
-        self.scale = keras.layers.Dense(latent_dim, activation="softplus")
-
-    def call(self, x):
-        features = self.flatten(x)
-        return {"loc": self.loc(features), "scale": self.scale(features) + 1e-4}
-
-    def get_config(self):
-        return {**super().get_config(), "latent_dim": self.latent_dim}
-
-
-@keras.saving.register_keras_serializable("tests")
-class OwnDecoder(keras.Model):
-    def __init__(self, **kwargs):
-        super().__init__(**kwargs)
-        self.pixels = keras.layers.Dense(PIXELS)
-        self.reshape = keras.layers.Reshape(IMAGE_SHAPE)
-
-    def call(self, z):
-        return self.reshape(self.pixels(z))
 
 
 def encoder_returning(structure):

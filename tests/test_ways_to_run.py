@@ -9,8 +9,8 @@ import tensorflow as tf
 from by_hand import (
     BATCH,
     IMAGE_SHAPE,
-    LATENTS,
-    PIXELS,
+    OwnDecoder,
+    OwnEncoder,
     assert_terms_add_up,
     trained_weights,
     weights_of,
@@ -193,34 +193,6 @@ def test_a_clone_is_untrained_and_starts_at_the_first_beta(make_vae, images):
     clone.set_weights(vae.get_weights())
     assert float(clone.beta) == 3.0
     np.testing.assert_allclose(clone(images), vae(images), atol=1e-6)
-
-
-@keras.saving.register_keras_serializable("tests")
-class OwnEncoder(keras.Model):
-    def __init__(self, latent_dim=LATENTS, **kwargs):
-        super().__init__(**kwargs)
-        self.latent_dim = latent_dim
-        self.flatten = keras.layers.Flatten()
-        self.loc = keras.layers.Dense(latent_dim)
-        self.scale = keras.layers.Dense(latent_dim, activation="softplus")
-
-    def call(self, x):
-        features = self.flatten(x)
-        return {"loc": self.loc(features), "scale": self.scale(features) + 1e-4}
-
-    def get_config(self):
-        return {**super().get_config(), "latent_dim": self.latent_dim}
-
-
-@keras.saving.register_keras_serializable("tests")
-class OwnDecoder(keras.Model):
-    def __init__(self, **kwargs):
-        super().__init__(**kwargs)
-        self.pixels = keras.layers.Dense(PIXELS)
-        self.reshape = keras.layers.Reshape(IMAGE_SHAPE)
-
-    def call(self, z):
-        return self.reshape(self.pixels(z))
 
 
 def test_subclassed_networks_train_and_round_trip(images, tmp_path):
