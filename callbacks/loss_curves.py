@@ -107,6 +107,10 @@ class LossCurves(RunCallback):
                 for step, values in self._values.read(due, now, logs):
                     self._keep({**values, "step": step})
 
+    def next_look(self, step: int) -> float:
+        """Never: every step's losses are remembered."""
+        return math.inf
+
     def after_epoch(self, epoch: int, logs: dict):
         """Keeps the epoch's losses and draws."""
         self._keep({**logs, "step": self.step, "epoch": epoch + 1})

@@ -92,6 +92,10 @@ class StopOnNonFinite(RunCallback):
             elif self._candidate is not None:
                 self._accept()
 
+    def next_look(self, step: int) -> float:
+        """Never: every step's losses are remembered."""
+        return math.inf
+
     def after_epoch(self, epoch: int, logs: dict):
         """Proposes the weights, which the next step's loss will show to be good or not."""
         if self.stopped_at is not None:

@@ -128,6 +128,10 @@ class ValueSchedule(RunCallback):
             self._set(value)
             self._current = value
 
+    def next_look(self, step: int) -> float:
+        """The next step, for which there is another value to set, until the warm-up ends."""
+        return math.inf if self.warmup_steps is not None and step >= self.warmup_steps else step + 1
+
     def after_epoch(self, epoch: int, logs: dict):
         """Adds the value to the logs of a model that does not."""
         if self._current is not None:

@@ -73,6 +73,11 @@ def compiled_metrics(model: keras.Model):
     return _get(model, "_compile_metrics", "to see whether metrics have their variables")
 
 
+def profiles_batches(callback: keras.callbacks.TensorBoard) -> bool:
+    """Whether a callback profiles single training steps."""
+    return bool(_get(callback, "_should_trace", "to see whether single steps are profiled"))
+
+
 def validates(fit_arguments: dict) -> bool:
     """Whether a call of `evaluate` is that of `fit`, on validation data that it has cached.
 

@@ -56,6 +56,12 @@ def test_the_learning_rate_is_the_schedule_or_the_variable_behind_it():
     assert float(keras_internals.learning_rate_of(optimizer)) == 0.5
 
 
+@pytest.mark.parametrize(("given", "expected"), [(0, False), (3, True), ((2, 5), True)])
+def test_tensorboard_knows_whether_it_profiles(given, expected):
+    board = keras.callbacks.TensorBoard("logs", profile_batch=given)
+    assert keras_internals.profiles_batches(board) is expected
+
+
 def test_an_optimizer_knows_what_it_was_built_for():
     model, optimizer = line(), keras.optimizers.Adam()
     assert keras_internals.optimized_variables(optimizer) == []
@@ -325,6 +331,10 @@ def changed(name, patch):
     elif name == "compiled_metrics":
         patch.delattr(model, "_compile_metrics")
         keras_internals.compiled_metrics(model)
+    elif name == "profiles_batches":
+        board = keras.callbacks.TensorBoard("logs")
+        patch.delattr(board, "_should_trace")
+        keras_internals.profiles_batches(board)
     elif name == "validates":
         keras_internals.validates({"_use_cached_validation_data": True})
     elif name == "forget_graph_seed":

@@ -49,6 +49,16 @@ class Frequency:
         first = before // self.value + 1
         return [multiple * self.value for multiple in range(first, now // self.value + 1)]
 
+    def next_due(self, step: int) -> float:
+        """The first step after `step` at which something is due; `math.inf` by epochs."""
+        if self.by_epoch:
+            return math.inf
+        until = step + 1
+        while not self.due(step, until):
+            # Due steps are never further apart than this, but where every `value` of them is.
+            until = 2 * until if isinstance(self.value, str) else step + self.value
+        return self.due(step, until)[0]
+
 
 def _logarithmic(before, now):
     """The steps round(10^(k / 20)), k = 0, 1, 2, ..., among `before + 1` to `now`."""

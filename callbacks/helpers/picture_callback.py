@@ -88,6 +88,10 @@ class PictureCallback(RunCallback, abc.ABC):
         if self.frequency.due(before, now):
             self._save(f"step_{now:08d}", now)
 
+    def next_look(self, step: int) -> float:
+        """The step of the next picture."""
+        return self.frequency.next_due(step)
+
     def after_epoch(self, epoch: int, logs: dict):
         """Draws, if epochs are what counts."""
         if self.frequency.by_epoch:

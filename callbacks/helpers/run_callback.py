@@ -1,5 +1,6 @@
 """The life of a callback that logs, draws or steps in: what happens when, and what may fail."""
 
+import math
 import os
 from collections.abc import Collection
 from pathlib import Path
@@ -121,6 +122,20 @@ class RunCallback(keras.callbacks.Callback):
             now: The step that it has reached.
             logs: Means since the epoch began; see `StepValues` for those of single steps.
         """
+
+    def next_look(self, step: int) -> float:
+        """When this callback must find the model as a step left it, for training that runs ahead.
+
+        What only reads logs and `step_logs` does without; see `keras_vae.VAE.compile`.
+
+        Args:
+            step: Int. The step that training has reached.
+
+        Returns:
+            The first step after that one at whose end the callback looks, or `math.inf`. Unless
+            overridden, the next one for a callback with `after_steps`.
+        """
+        return math.inf if type(self).after_steps is RunCallback.after_steps else step + 1
 
     def after_epoch(self, epoch: int, logs: dict):
         """Does what is due after an epoch.

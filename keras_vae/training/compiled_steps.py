@@ -6,8 +6,9 @@ on the stack. The body of that loop is the model's own `train_step`: weights, lo
 are those of Keras's loop, to the rounding of float32.
 """
 
-import functools
 import math
+import warnings
+from collections.abc import Callable
 
 import keras
 import tensorflow as tf
@@ -18,6 +19,9 @@ from keras_vae.training.allocator import keep_freed_memory
 # What a stack of batches may take, in bytes: enough to hide the cost of a call, and little beside
 # what training needs anyway.
 _STACK_BYTES = 2**26
+
+# How many batches are on a stack where nobody says.
+STACK_LENGTH = 64
 
 _CONVOLUTIONS = (
     keras.layers.Conv1D,
@@ -46,21 +50,19 @@ def loop_pays(model: keras.Model) -> bool:
     return not (on_cpu and any(isinstance(layer, _CONVOLUTIONS) for layer in layers))
 
 
-def compiled_train_function(model, one_by_one):
-    """What `fit` calls with its iterator, in place of Keras's own train function.
+def compiled_loop(model):
+    """A function that trains a model on a stack of batches, compiled by XLA.
 
     Args:
-        model: A Keras model compiled with XLA, whose steps log `model.get_metrics_result()`.
-        one_by_one: Keras's train function, which serves until model, optimizer and metrics have
-            their variables (they cannot be made inside a compiled loop), and data that cannot be
-            stacked.
+        model: A Keras model whose variables, the optimizer's and the metrics' included, are there:
+            they cannot be made inside a compiled loop.
 
     Returns:
-        A function that trains `model.steps_per_execution` steps, or as many as the iterator has,
-        and returns the logs. It raises `StopIteration` on an iterator with nothing left.
+        A `tf.function` of a stack, which has the structure of a batch with one more leading axis,
+        and of how many batches on it count.
     """
 
-    @tf.function(jit_compile=True, reduce_retracing=True)
+    @tf.function(jit_compile=True, reduce_retracing=True, autograph=False)
     def train_on_stack(stack, count):
         def step(index):
             batch = keras.tree.map_structure(lambda part: part[index], stack)
@@ -69,34 +71,110 @@ def compiled_train_function(model, one_by_one):
 
         tf.while_loop(lambda index: index < count, step, (0,))
 
-    @tf.function(reduce_retracing=True)
-    def train(iterator):
-        def not_done(done, upcoming):
-            return (done < model.steps_per_execution) & upcoming.has_value()
+    return train_on_stack
 
-        def stack_and_train(done, upcoming):
-            stack, count, upcoming = _stacked(iterator, upcoming, done, model.steps_per_execution)
-            train_on_stack(stack, count)
-            return done + count, upcoming
 
-        first = iterator.get_next_as_optional()
-        done, _ = tf.while_loop(not_done, stack_and_train, (0, first), parallel_iterations=1)
-        return done, model.get_metrics_result()
+class CompiledSteps:
+    """Trains several steps in one call, by a compiled loop over stacks of batches.
 
-    @functools.wraps(one_by_one)
-    def train_function(iterator):
+    Args:
+        model: A Keras model whose steps log `model.get_metrics_result()`.
+        one_by_one: Keras's train function, which serves until model, optimizer and metrics have
+            their variables, for data that cannot be stacked, and for what XLA cannot compile.
+        stack_length: Int. How many batches are on a stack, if they are small.
+    """
+
+    def __init__(self, model: keras.Model, one_by_one: Callable, stack_length: int):
+        self._model = model
+        self._one_by_one = one_by_one
+        self._stack_length = stack_length
+        self._compiles = None
+        train_on_stack = compiled_loop(model)
+
+        @tf.function(reduce_retracing=True, autograph=False)
+        def train(iterator, steps):
+            def not_done(done, upcoming):
+                return (done < steps) & upcoming.has_value()
+
+            def stack_and_train(done, upcoming):
+                stack, count, upcoming = _stacked(iterator, upcoming, done, steps, stack_length)
+                train_on_stack(stack, count)
+                return done + count, upcoming
+
+            first = iterator.get_next_as_optional()
+            done, _ = tf.while_loop(not_done, stack_and_train, (0, first), parallel_iterations=1)
+            return done, model.get_metrics_result()
+
+        self._train = train
+
+    def takes(self, iterator) -> bool:
+        """Whether the steps that an iterator feeds can be compiled, which is said once if not.
+
+        Args:
+            iterator: What Keras iterates over.
+        """
+        model = self._model
         metrics = compiled_metrics(model)
         parts = [model, model.optimizer, *([metrics] if metrics is not None else [])]
         if not all(part.built for part in parts) or not _stackable(iterator):
-            return one_by_one(iterator)
+            return False
+        if self._compiles is None:
+            self._compiles = all(map(_is_known, all_layers(model))) or self._can_compile(iterator)
+        return self._compiles
+
+    def __call__(self, iterator, steps: int):
+        """Trains that many steps, or as many as the iterator has.
+
+        Args:
+            iterator: What Keras iterates over.
+            steps: Int.
+
+        Returns:
+            How many steps were trained, and the logs after the last.
+
+        Raises:
+            StopIteration: If the iterator has nothing left.
+        """
         # Told once it has no lasting effect: compiling, in between, moves the heaps about.
         keep_freed_memory()
-        done, logs = train(iterator)
+        done, logs = self._train(iterator, tf.constant(steps))
+        done = int(done)
         if done == 0:
             raise StopIteration
-        return logs
+        return done, logs
 
-    return train_function
+    def train_function(self, iterator) -> dict:
+        """What `fit` calls in place of Keras's own function: a stack's steps, and their logs."""
+        if not self.takes(iterator):
+            return self._one_by_one(iterator)
+        return self(iterator, self._stack_length)[1]
+
+    def _can_compile(self, iterator):
+        """Whether XLA knows all operations of a step; asked before any batch is read."""
+
+        def spec(part):
+            # Their number is one of those that XLA compiles for: any will do here.
+            sizes = [1 if size is None else size for size in part.shape]
+            return tf.TensorSpec([1, *sizes], part.dtype)
+
+        stack = tf.nest.map_structure(spec, iterator.element_spec)
+        try:
+            loop = compiled_loop(self._model)
+            loop.experimental_get_compiler_ir(stack, tf.TensorSpec([], tf.int32))(stage="hlo")
+        except (tf.errors.OpError, NotImplementedError, ValueError) as error:
+            warnings.warn(
+                f"XLA cannot compile the steps of {type(self._model).__name__}, so they run one by "
+                "one, which is slower. `compile(..., jit_compile=False)` says so without this "
+                f"warning. The reason: {str(error).splitlines()[0]}",
+                stacklevel=2,
+            )
+            return False
+        return True
+
+
+def _is_known(layer):
+    """Whether a layer is one of Keras or of this package, all of which say what they support."""
+    return type(layer).__module__.split(".")[0] in ("keras", "keras_vae")
 
 
 def _stackable(iterator):
@@ -109,14 +187,15 @@ def _stackable(iterator):
     )
 
 
-def _stacked(iterator, upcoming, done, steps):
+def _stacked(iterator, upcoming, done, steps, stack_length):
     """Reads batches until there is one of another size, a full stack, or no step left to do.
 
     Args:
         iterator: Whose batches are read.
         upcoming: Optional of the batch that was read ahead.
         done: Int scalar, how many batches this call has trained on.
-        steps: Int, how many it may.
+        steps: Int scalar, how many it may.
+        stack_length: Int. How many fit on a stack if they are small.
 
     Returns:
         The stack, of the structure of a batch with one more leading axis, padded with zeros to the
@@ -126,7 +205,7 @@ def _stacked(iterator, upcoming, done, steps):
     first = tf.nest.flatten(upcoming.get_value())
     batch_size = tf.shape(first[0])[0]
     batch_bytes = batch_size * sum(math.prod(part.shape[1:]) * part.dtype.size for part in first)
-    length = tf.clip_by_value(_STACK_BYTES // tf.maximum(batch_bytes, 1), 1, steps)
+    length = tf.clip_by_value(_STACK_BYTES // tf.maximum(batch_bytes, 1), 1, stack_length)
     most = tf.minimum(length, steps - done)
 
     def same_size(count, upcoming, *_):

@@ -1,4 +1,4 @@
-"""The running means behind `logs`, and each recent step's own values."""
+"""The running means behind `logs`, and what each recent step left of both."""
 
 import keras
 import numpy as np
@@ -31,8 +31,9 @@ class TermTracker(keras.metrics.Metric):
             kind = {"initializer": "zeros", "dtype": "float32"}
             self.total = self.add_variable((len(names),), name="total", **kind)
             self.count = self.add_variable((len(names),), name="count", **kind)
+            # Of every step its own values, the running means after it, and its number.
             self.history = self.add_variable(
-                (self.history_length, len(names) + 1), name="history", **kind
+                (self.history_length, 2 * len(names) + 1), name="history", **kind
             )
         self.built = True
 
@@ -51,7 +52,8 @@ class TermTracker(keras.metrics.Metric):
         self.total.assign_add(row * weight)
         self.count.assign_add(weight)
         if step is not None:
-            entry = tf.concat([row, [tf.cast(step + 1, tf.float32)]], axis=0)
+            means = tf.math.divide_no_nan(self.total, self.count)
+            entry = tf.concat([row, means, [tf.cast(step + 1, tf.float32)]], axis=0)
             # Reading a metric's variable sums over the replicas: each contributes its share.
             entry /= tf.distribute.get_strategy().num_replicas_in_sync
             # A select over all rows: under XLA it costs a fiftieth of a scatter to one of them.
@@ -65,7 +67,18 @@ class TermTracker(keras.metrics.Metric):
         *row, recorded = self.history.numpy()[(step - 1) % self.history_length]
         if recorded != np.float32(step):
             return None
-        return {name: float(value) for name, value in zip(self.names, row, strict=True)}
+        return {name: float(value) for name, value in zip(self.names, row, strict=False)}
+
+    def recent_means(self, last: int, count: int) -> list[dict]:
+        """The means as they were after each of the last steps.
+
+        Args:
+            last: Int. Number of the last step, counted from 1.
+            count: Int. How many steps up to that one.
+        """
+        steps = np.arange(last - count, last) % self.history_length
+        means = self.history.numpy()[steps, len(self.names) : -1]
+        return [dict(zip(self.names, row, strict=True)) for row in means.tolist()]
 
     def result(self) -> dict:
         """The means since the last reset, as `{name: scalar}`."""

@@ -1,6 +1,8 @@
 """A Keras model whose loss is a sum of named terms, each weighted and logged."""
 
 import abc
+import functools
+import inspect
 import random
 from collections.abc import Mapping
 
@@ -11,9 +13,10 @@ from keras_vae import arguments
 from keras_vae.keras_internals import BuildsWithoutData, batches_seen, strategy_of
 from keras_vae.noise import standard_normal
 from keras_vae.training.checked_data import ChecksData
-from keras_vae.training.compiled_steps import compiled_train_function, loop_pays
+from keras_vae.training.compiled_steps import STACK_LENGTH, CompiledSteps, loop_pays
 from keras_vae.training.data_checks import example_weights
 from keras_vae.training.given_data import images_of, weights_of
+from keras_vae.training.steps_ahead import Lookout, StepsAhead
 from keras_vae.training.term_tracker import TermTracker
 from keras_vae.workers import reducible_logs, scalar_value
 
@@ -60,6 +63,8 @@ class TermTrainer(ChecksData, BuildsWithoutData, abc.ABC):
         # Only draws when training without an optimizer, where there are no iterations to count.
         self._seed_generator = keras.random.SeedGenerator(self.seed)
         self._tracker_of_terms = TermTracker()
+        self._chooses_steps = False
+        self.lookout = None
 
     def __setattr__(self, name, value):
         """Assigns to a coefficient what is meant for it: its variable is compiled into the step."""
@@ -218,7 +223,36 @@ class TermTrainer(ChecksData, BuildsWithoutData, abc.ABC):
             return tf.stack([first, self._steps_taken()])
         return tf.cast(self._seed_generator.next(), tf.int32)
 
-    # Compiling -----------------------------------------------------------------------------
+    def recent_logs(self, count: int) -> list[dict]:
+        """What the last training steps logged, each as Keras's logs are: means of its epoch so far.
+
+        Args:
+            count: Int. How many steps, at most 1024.
+        """
+        return self._tracker_of_terms.recent_means(int(self._steps_taken()), count)
+
+    # Compiling and training ----------------------------------------------------------------
+
+    @functools.wraps(keras.Model.fit)
+    def fit(self, *args, **kwargs):
+        """Checks the data, then trains as `keras.Model.fit` does, many steps a call."""
+        if not self._chooses_steps:
+            return super().fit(*args, **kwargs)
+        bound = inspect.signature(keras.Model.fit).bind(self, *args, **kwargs)
+        callbacks = bound.arguments.get("callbacks")
+        if isinstance(callbacks, keras.callbacks.CallbackList):
+            return super().fit(*args, **kwargs)
+        callbacks = keras.tree.flatten(callbacks) if callbacks else []
+        self.lookout = Lookout(
+            callbacks,
+            bound.arguments.get("steps_per_epoch"),
+            lambda: int(self._steps_taken()),
+        )
+        bound.arguments["callbacks"] = [*callbacks, self.lookout]
+        try:
+            return super().fit(*bound.args[1:], **bound.kwargs)
+        finally:
+            self.lookout = None
 
     def check_before_training(self, method: str):
         """Raises for what would stop training at its first step, or train to nothing.
@@ -251,19 +285,28 @@ class TermTrainer(ChecksData, BuildsWithoutData, abc.ABC):
         optimizer="rmsprop",
         loss=None,
         *,
-        steps_per_execution: int = 1,
+        steps_per_execution: int | None = None,
         jit_compile: bool | str = "auto",
         **kwargs,
     ):
         """Configures training, as `keras.Model.compile` does.
 
+        Left to choose, `fit` trains as many steps in one compiled call as nobody needs to look at
+        single ones, and no more than a tenth of a second takes. Every batch hook is called once a
+        batch with that batch's logs all the same. A callback of your own with a batch hook has
+        steps run one by one, because it may look at the model; one that reads the logs alone, or
+        looks only now and then, says so by a method `next_look(step)`, which returns the next step
+        at whose end it must find the model as that step left it, or `math.inf`. Those of this
+        package do, and Keras's own are known: `TerminateOnNaN` only reads, `ModelCheckpoint`,
+        `BackupAndRestore` and `TensorBoard` look as often as they are told to.
+
         Args:
             optimizer: A Keras optimizer or the name of one. Defaults to `"rmsprop"`.
             loss: Nothing: the model computes its own.
-            steps_per_execution: Int. Training steps a call; 64 is much faster than 1 on small
-                images, and batch callbacks then run once every 64 steps. Defaults to `1`.
+            steps_per_execution: Int. Training steps a call, after which batch hooks run, as in
+                Keras. Defaults to `None`: `fit` chooses, where a compiled loop is faster.
             jit_compile: Bool, whether to compile with XLA; or `"auto"`, which does on accelerators
-                and, unlike Keras, with `steps_per_execution` over 1 also on CPUs, unless there are
+                and, unlike Keras, with several steps a call also on CPUs, unless there are
                 convolutions, which XLA slows down there. Defaults to `"auto"`.
             **kwargs: As `keras.Model.compile` takes them.
 
@@ -275,15 +318,30 @@ class TermTrainer(ChecksData, BuildsWithoutData, abc.ABC):
                 f"A {type(self).__name__} computes its own loss: compile it without the argument "
                 f"`loss`. Received: loss={loss!r}"
             )
-        arguments.count("steps_per_execution", steps_per_execution)
-        if jit_compile == "auto" and steps_per_execution > 1 and not kwargs.get("run_eagerly"):
-            jit_compile = not self._is_distributed() and loop_pays(self)
+        if steps_per_execution is not None:
+            arguments.count("steps_per_execution", steps_per_execution)
+        chosen = jit_compile
+        if jit_compile == "auto" and (steps_per_execution or 1) > 1:
+            jit_compile = not kwargs.get("run_eagerly") and self._loop_pays()
         super().compile(
             optimizer,
-            steps_per_execution=steps_per_execution,
+            steps_per_execution=steps_per_execution or 1,
             jit_compile=jit_compile,
             **kwargs,
         )
+        self._chooses_steps = (
+            steps_per_execution is None
+            and chosen is not False
+            and not kwargs.get("run_eagerly")
+            and not hasattr(self.optimizer, "inner_optimizer")
+            and self._loop_pays()
+        )
+        self._compiled_with = {"steps_per_execution": steps_per_execution, "jit_compile": chosen}
+
+    def get_compile_config(self) -> dict:
+        """The arguments of `compile`, as they were given."""
+        config = super().get_compile_config()
+        return {**config, **self._compiled_with} if config else config
 
     def compile_from_config(self, config: dict):
         """Compiles as a saved model was, and makes room for its optimizer's state."""
@@ -298,9 +356,13 @@ class TermTrainer(ChecksData, BuildsWithoutData, abc.ABC):
         self._tracker_of_terms.built = False
         self.prepare_to_train()
         super().make_train_function(force)
-        several_steps = self.jit_compile and self.steps_per_execution > 1
-        if several_steps and not self._is_distributed() and loop_pays(self):
-            self.train_function = compiled_train_function(self, self.train_function)
+        one_by_one = self.train_function
+        if self._chooses_steps:
+            steps = CompiledSteps(self, one_by_one, stack_length=STACK_LENGTH)
+            self.train_function = StepsAhead(self, steps, one_by_one)
+        elif self.jit_compile and self.steps_per_execution > 1 and self._loop_pays():
+            steps = CompiledSteps(self, one_by_one, stack_length=self.steps_per_execution)
+            self.train_function = steps.train_function
 
     def make_test_function(self, force: bool = False):
         """Makes the function that a step of `evaluate` calls, after learning what to log."""
@@ -327,8 +389,9 @@ class TermTrainer(ChecksData, BuildsWithoutData, abc.ABC):
         with self.distribute_strategy.scope():
             self._tracker_of_terms.build(dict.fromkeys(names))
 
-    def _is_distributed(self):
-        return isinstance(strategy_of(self), tf.distribute.Strategy)
+    def _loop_pays(self):
+        """Whether a compiled loop over steps is what trains this model fastest."""
+        return not isinstance(strategy_of(self), tf.distribute.Strategy) and loop_pays(self)
 
     def get_config(self) -> dict:
         """The constructor's arguments; coefficients as they were at the start."""
