@@ -7,6 +7,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     # There is a process a core already.
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 
+import gc
 import importlib.util
 import subprocess
 import sys
@@ -15,8 +16,13 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from tensorflow.python.framework import ops
 
 import keras_vae
+
+# What was imported stays: the collector need not look at it again.
+gc.collect()
+gc.freeze()
 
 IMAGE_SHAPE = (4, 4, 1)
 
@@ -24,6 +30,20 @@ IMAGE_SHAPE = (4, 4, 1)
 @pytest.fixture(autouse=True)
 def fixed_seed():
     keras.utils.set_random_seed(0)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def forgotten_graphs():
+    """Has TensorFlow forget what a module traced.
+
+    Every optimizer registers a gradient for each graph that it is traced in, and the registry keeps
+    the graphs for good: thousands of them slow Python's collector down, and fill the memory.
+    """
+    yield
+    registered = ops.gradient_registry._registry
+    for name in [name for name in registered if name.startswith("CustomGradient-")]:
+        del registered[name]
+    gc.collect()
 
 
 @pytest.fixture(scope="session")

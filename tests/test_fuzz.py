@@ -31,7 +31,7 @@ from keras_vae import networks, objectives
 from keras_vae.distributions import Gaussian
 
 ROOT = Path(__file__).parents[1]
-NUM_EXAMPLES = int(os.environ.get("KERAS_VAE_FUZZ", "20"))
+NUM_EXAMPLES = int(os.environ.get("KERAS_VAE_FUZZ", "12"))
 
 SHAPES = {
     "mlp": [(1,), (7,), (3, 5), (4, 6, 1), (5, 4, 3), (2, 3, 2, 2)],

@@ -209,26 +209,6 @@ def test_mixed_precision_is_finite_and_close(images, name, policy, rtol):
     assert {part.dtype for part in vae.trainable_variables} == {"float32"}
 
 
-@pytest.mark.slow
-@each_member
-def test_four_steps_in_one_compiled_call_are_four_steps(images, name):
-    one = make(name, optimizer=keras.optimizers.SGD(1e-2))
-    for start in range(0, 16, 4):
-        one.train_on_batch(images[start : start + 4], LABELS[start : start + 4])
-    four = make(
-        name,
-        eager=False,
-        optimizer=keras.optimizers.SGD(1e-2),
-        steps_per_execution=4,
-        jit_compile=True,
-    )
-    four.fit(images[:16], LABELS[:16], batch_size=4, shuffle=False, verbose=0)
-    assert int(four.optimizer.iterations) == 4
-    for found, expected in zip(four.trainable_weights, one.trainable_weights, strict=True):
-        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
-    assert four.step_logs(4) == pytest.approx(one.step_logs(4), rel=1e-4, abs=1e-4)
-
-
 @each_member
 def test_all_callbacks_run_without_a_warning(images, tmp_path, name):
     vae = make(name)
