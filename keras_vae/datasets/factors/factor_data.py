@@ -156,9 +156,7 @@ class FactorData(abc.ABC):
                 f"{self.num_factors}], of {list(self.factor_names)}. "
                 f"Received: {factors.dtype.name} of shape {factors.shape}"
             )
-        for name, size, column in zip(
-            self.factor_names, self.factor_sizes, factors.T, strict=True
-        ):
+        for name, size, column in zip(self.factor_names, self.factor_sizes, factors.T, strict=True):
             _check_range(name, column, size)
         return factors.astype(np.int64)
 
