@@ -22,10 +22,9 @@ POSITIONS = np.linspace(0, 1, 32)  # of the centre, from 16 to 48 pixels, rightw
 
 # In pixels, at scale 1.
 _SQUARE = 9.599  # half a side
-_ELLIPSE = (12.8, 7.2)  # half-axes, of which the outline has a little less
-_ELLIPSE_LEVEL = 0.999
+_ELLIPSE = (12.768, 7.2125)  # half-axes
 _HEART_WIDTH = 9.595
-_HEART_HEIGHT = 0.6625
+_HEART_HEIGHT = 0.662
 _HEART_CENTRE = 2.17
 # No outline is farther from its centre: a square's corner is 13.58 pixels away.
 _REACH = 14
@@ -71,11 +70,13 @@ def _in_square(u, v):
 
 
 def _in_ellipse(u, v):
-    return (u / _ELLIPSE[0]) ** 2 + (v / _ELLIPSE[1]) ** 2 <= _ELLIPSE_LEVEL
+    return (u / _ELLIPSE[0]) ** 2 + (v / _ELLIPSE[1]) ** 2 <= 1
 
 
 def _in_heart(u, v):
-    """Whether points are within u = w sin^3 a, v = -h (13 cos a - 5 cos 2a - 2 cos 3a - cos 4a).
+    """Whether points are inside of u = w sin^3 a, v = -h (c + f(a)), w, h, c as above.
+
+    f(a) = 13 cos a - 5 cos 2a - 2 cos 3a - cos 4a.
 
     At each u the curve has two points, of the same sine and opposite cosines.
     """
