@@ -100,8 +100,8 @@ class FactorArrays(FactorData):
             }
             raise ValueError(
                 f"No image has the values {values}. Expected: values that occur together. Take "
-                "them from `sample_factors`, with as many held as must be, or let `draw` pick "
-                "among the images that are there."
+                "them from `sample_factors`, or hold fewer and let `draw` pick among the images "
+                "that are there."
             )
         return order[first if generator is None else generator.integers(first, end)]
 

@@ -169,7 +169,11 @@ def seeded(generator: np.random.Generator | int) -> np.random.Generator:
     """
     if isinstance(generator, np.random.Generator):
         return generator
-    return np.random.default_rng(arguments.seed("generator", generator))
+    try:
+        return np.random.default_rng(arguments.seed("generator", generator))
+    except ValueError:
+        expected = "a NumPy generator, or a seed from 0 to 2**31 - 1"
+        raise arguments.invalid("generator", expected, generator) from None
 
 
 def _check_range(name, indices, size):

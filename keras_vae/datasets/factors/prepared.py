@@ -44,6 +44,8 @@ SETS = {
         },
     ),
 }
+# Their files hold 0 and 1, where others hold bytes up to 255.
+BLACK_AND_WHITE = {"dsprites"}
 _BATCH = 1024
 
 
@@ -118,9 +120,8 @@ def _read(builder, split, features, images):
     factors, start = np.empty((len(images), len(features)), np.int64), 0
     for batch in examples.batch(_BATCH).as_numpy_iterator():
         rows = slice(start, start + len(batch["image"]))
-        # White is 1 in the files of dSprites.
         image = batch["image"]
-        images[rows] = 255 * (image > 0) if builder.name == "dsprites" else image
+        images[rows] = 255 * (image > 0) if builder.name in BLACK_AND_WHITE else image
         factors[rows] = np.stack([batch[name] for name in features.values()], axis=1)
         start = rows.stop
     return factors

@@ -1,4 +1,4 @@
-"""Tests of a user's images by their factors: incomplete grids, repeated ones, continuous factors."""
+"""Tests of a user's images by their factors: incomplete, repeated and continuous ones."""
 
 import numpy as np
 import pytest

@@ -9,7 +9,6 @@ from matplotlib.path import Path
 from keras_vae.datasets.factors.sprite_drawing import ORIENTATIONS, POSITIONS, SCALES, render
 
 
-
 def some_factors(count, seed=0):
     sizes = (3, 6, 40, 32, 32)
     return np.random.default_rng(seed).integers(0, sizes, (count, 5))
