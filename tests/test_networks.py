@@ -156,7 +156,8 @@ def test_outputs_are_float32_under_a_half_precision_policy():
         (lambda: networks.mlp_decoder((4, True, 1), 2), r"output_shape=\[4, True, 1\]"),
         (
             lambda: networks.mlp_encoder((4, 4, 1), 2, scale="cube"),
-            r"`scale`. Expected one of \['softplus', 'square', 'exp', 'log_variance'\]. Received: scale='cube'",
+            r"`scale`. Expected one of \['softplus', 'square', 'exp', 'log_variance'\]. "
+            r"Received: scale='cube'",
         ),
         (
             lambda: networks.conv_encoder((28, 28, 1), 2, filters=[2, 2, 2]),
