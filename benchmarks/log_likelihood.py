@@ -58,6 +58,7 @@ def pytorch(folder: Path, num_samples: int) -> dict:
         "softplus": torch.nn.functional.softplus,
         "square": torch.square,
         "exp": lambda a: a.clamp(-10, 10).exp(),
+        "log_variance": lambda a: (a / 2).clamp(-10, 10).exp(),
     }
 
     def dense(x, layer):

@@ -14,7 +14,14 @@ from keras import layers, ops
 from keras_vae import arguments
 
 MINIMUM_SCALE = 1e-6
-SCALES = ("softplus", "square", "exp")
+_GLOROT, _HE = "glorot_uniform", "he_uniform"
+_BURGESS_CONVOLUTION = {
+    "kernel_size": 4,
+    "strides": 2,
+    "padding": "same",
+    "kernel_initializer": _HE,
+}
+SCALES = ("softplus", "square", "exp", "log_variance")
 
 
 @keras.saving.register_keras_serializable(package="keras_vae")
@@ -22,9 +29,9 @@ class PositiveScale(layers.Layer):
     """Maps any real number to a standard deviation that is bounded away from 0.
 
     Args:
-        parameterization: `"softplus"`, log(1 + e^a); `"square"`, a^2; or `"exp"`, e^a with a
-            clipped to [-10, 10], so that neither it nor its KL overflows. Defaults to
-            `"softplus"`.
+        parameterization: `"softplus"`, log(1 + e^a); `"square"`, a^2; `"exp"`, e^a with a clipped
+            to [-10, 10], so that neither it nor its KL overflows; or `"log_variance"`, e^(a/2) with
+            a clipped to [-20, 20]. Defaults to `"softplus"`.
         minimum: Float. Added to the result. Defaults to `1e-6`.
 
     Raises:
@@ -48,7 +55,8 @@ class PositiveScale(layers.Layer):
         elif self.parameterization == "square":
             scale = ops.square(inputs)
         else:
-            scale = ops.exp(ops.clip(inputs, -10.0, 10.0))
+            log_scale = inputs if self.parameterization == "exp" else inputs / 2
+            scale = ops.exp(ops.clip(log_scale, -10.0, 10.0))
         return scale + self.minimum
 
     def compute_output_shape(self, input_shape):
@@ -80,8 +88,8 @@ def mlp_encoder(
         latent_dim: Int. Number of latents.
         hidden_sizes: Units of the hidden layers, first to last. Defaults to `(400,)`.
         activation: Of the hidden layers, as `keras.activations.get` takes it. Defaults to `"relu"`.
-        scale: How standard deviations are made positive: `"softplus"`, `"square"` or `"exp"`; see
-            `PositiveScale`. Defaults to `"softplus"`.
+        scale: How standard deviations are made positive: `"softplus"`, `"square"`, `"exp"` or
+            `"log_variance"`; see `PositiveScale`. Defaults to `"softplus"`.
         full_covariance: Bool. Whether to return `off_diagonal`, too, `[batch, latent_dim *
             (latent_dim - 1) / 2]`, for the posterior `"full_covariance_normal"`. Defaults to
             `False`.
@@ -239,22 +247,111 @@ def conv_decoder(
     return keras.Model(inputs, pixels, name=name)
 
 
+def burgess_encoder(
+    input_shape: Sequence[int] = (64, 64, 1),
+    latent_dim: int = 10,
+    scale: str = "log_variance",
+    name: str = "burgess_encoder",
+) -> keras.Model:
+    """The encoder of Burgess et al., "Understanding disentangling in beta-VAE" (2018).
+
+    Convolutions of 32 filters, 4x4, halve height and width down to 4, `[64, 64] -> [4, 4]` by four
+    of them; two layers of 256 units follow. Initial weights are He's (2015), uniform, as in
+    disentangling-vae (https://github.com/YannDubs/disentangling-vae).
+
+    Args:
+        input_shape: `(height, width, channels)`, both sides 4 times the same power of 2. Defaults
+            to `(64, 64, 1)`.
+        latent_dim: Int. Number of latents. Defaults to `10`.
+        scale: As for `mlp_encoder`. Defaults to `"log_variance"`.
+        name: Name of the model. Defaults to `"burgess_encoder"`.
+
+    Returns:
+        `[batch, *input_shape] -> {"loc": [batch, latent_dim], "scale": [batch, latent_dim]}`.
+
+    Raises:
+        ValueError: If height and width are not 8, 16, 32, 64, ..., alike.
+    """
+    inputs, input_shape = _image_input(input_shape)
+    features = inputs
+    for index in range(_halvings_to_four(input_shape)):
+        features = layers.Conv2D(
+            32, activation="relu", name=f"conv_{index}", **_BURGESS_CONVOLUTION
+        )(features)
+    features = layers.Flatten()(features)
+    features = _hidden_layers(features, (256, 256), "relu", _HE)
+    return keras.Model(
+        inputs, _posterior_parameters(features, latent_dim, scale, False, _HE), name=name
+    )
+
+
+def burgess_decoder(
+    output_shape: Sequence[int] = (64, 64, 1),
+    latent_dim: int = 10,
+    name: str = "burgess_decoder",
+) -> keras.Model:
+    """The decoder of Burgess et al., "Understanding disentangling in beta-VAE" (2018).
+
+    The encoder in reverse: layers of 256, 256 and 512 units, `[4, 4, 32]`, and transposed
+    convolutions of which the last gives the image's channels.
+
+    Args:
+        output_shape: As `input_shape` of `burgess_encoder`. Defaults to `(64, 64, 1)`.
+        latent_dim: Int. Number of latents. Defaults to `10`.
+        name: Name of the model. Defaults to `"burgess_decoder"`.
+
+    Returns:
+        `[batch, latent_dim] -> [batch, *output_shape]`: logits, or means, without an activation.
+
+    Raises:
+        ValueError: If height and width are not 8, 16, 32, 64, ..., alike.
+    """
+    output_shape = _shape(output_shape, "output_shape")
+    doublings = _halvings_to_four(output_shape)
+    inputs = layers.Input((arguments.count("latent_dim", latent_dim),), name="code")
+    features = _hidden_layers(inputs, (256, 256, 512), "relu", _HE)
+    features = layers.Reshape((4, 4, 32))(features)
+    for index in range(doublings - 1):
+        features = layers.Conv2DTranspose(
+            32, activation="relu", name=f"conv_{index}", **_BURGESS_CONVOLUTION
+        )(features)
+    pixels = layers.Conv2DTranspose(
+        output_shape[-1], dtype="float32", name="pixels", **_BURGESS_CONVOLUTION
+    )(features)
+    return keras.Model(inputs, pixels, name=name)
+
+
+def _halvings_to_four(shape):
+    _require_channels_last()
+    times = int(math.log2(shape[0] / 4)) if len(shape) == 3 else 0
+    if times < 1 or tuple(shape[:2]) != (4 * 2**times,) * 2:
+        raise ValueError(
+            "The networks of Burgess et al. need square images [height, width, channels] of side "
+            f"8, 16, 32, 64 and so on. Received: {shape}. Resize them, or take `conv_encoder` and "
+            "`conv_decoder`."
+        )
+    return times
+
+
 def _image_input(shape):
     shape = _shape(shape, "input_shape")
     return layers.Input(shape, name="image"), shape
 
 
-def _hidden_layers(features, sizes, activation):
+def _hidden_layers(features, sizes, activation, initializer=_GLOROT):
     activation = _activation(activation)
     for index, units in enumerate(arguments.counts("hidden_sizes", sizes)):
-        features = layers.Dense(units, activation=activation, name=f"hidden_{index}")(features)
+        features = layers.Dense(
+            units, activation, kernel_initializer=initializer, name=f"hidden_{index}"
+        )(features)
     return features
 
 
-def _posterior_parameters(features, latent_dim, scale, full_covariance):
+def _posterior_parameters(features, latent_dim, scale, full_covariance, initializer=_GLOROT):
+    settings = {"dtype": "float32", "kernel_initializer": initializer}
     units = arguments.count("latent_dim", latent_dim)
-    loc = layers.Dense(units, dtype="float32", name="loc")(features)
-    raw_scale = layers.Dense(units, dtype="float32", name="raw_scale")(features)
+    loc = layers.Dense(units, name="loc", **settings)(features)
+    raw_scale = layers.Dense(units, name="raw_scale", **settings)(features)
     scale = PositiveScale(scale, dtype="float32", name="scale")(raw_scale)
     if not full_covariance:
         return {"loc": loc, "scale": scale}

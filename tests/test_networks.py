@@ -52,6 +52,32 @@ def test_convolutional_networks_have_the_published_number_of_parameters():
     assert networks.conv_decoder((28, 28, 1), 2).count_params() == 65_089
 
 
+@pytest.mark.parametrize(("side", "halvings"), [(8, 1), (32, 3), (64, 4)])
+def test_the_networks_of_burgess_et_al_have_their_number_of_parameters(side, halvings):
+    encoder = networks.burgess_encoder((side, side, 3), 10)
+    decoder = networks.burgess_decoder((side, side, 3), 10)
+    between = (halvings - 1) * (16 * 32 * 32 + 32)
+    first, last = 16 * 3 * 32 + 32, 16 * 3 * 32 + 3
+    assert encoder.count_params() == first + between + dense(512, 256, 256) + 2 * dense(256, 10)
+    assert decoder.count_params() == dense(10, 256, 256, 512) + between + last
+    assert encoder.input_shape == decoder.output_shape == (None, side, side, 3)
+    assert encoder.get_layer(f"conv_{halvings - 1}").output.shape[1:] == (4, 4, 32)
+
+
+def test_the_networks_of_burgess_et_al_begin_with_weights_of_he():
+    encoder, decoder = networks.burgess_encoder(), networks.burgess_decoder()
+    for layer in (*encoder.layers, *decoder.layers):
+        if layer.weights:
+            assert isinstance(layer.kernel_initializer, keras.initializers.HeUniform), layer.name
+
+
+@pytest.mark.parametrize("build", [networks.burgess_encoder, networks.burgess_decoder])
+@pytest.mark.parametrize("shape", [(28, 28, 1), (4, 4, 1), (32, 64, 1), (64, 64), (2, 2, 1)])
+def test_the_networks_of_burgess_et_al_take_square_images_of_certain_sides(build, shape):
+    with pytest.raises(ValueError, match=r"8, 16, 32, 64.*conv_encoder"):
+        build(shape)
+
+
 @pytest.mark.parametrize("parameterization", networks.SCALES)
 def test_scales_are_positive_and_bounded_away_from_zero(parameterization):
     layer = networks.PositiveScale(parameterization)
@@ -60,7 +86,12 @@ def test_scales_are_positive_and_bounded_away_from_zero(parameterization):
     assert np.all(np.isfinite(scale))
     assert scale.min() >= networks.MINIMUM_SCALE
     assert np.all(np.isfinite(np.log(scale))) and np.all(np.isfinite(np.square(scale)))
-    formula = {"softplus": lambda a: np.logaddexp(0, a), "square": np.square, "exp": np.exp}
+    formula = {
+        "softplus": lambda a: np.logaddexp(0, a),
+        "square": np.square,
+        "exp": np.exp,
+        "log_variance": lambda a: np.sqrt(np.exp(a)),
+    }
     middle = np.abs(raw) <= 10
     expected = formula[parameterization](np.float64(raw[middle])) + networks.MINIMUM_SCALE
     np.testing.assert_allclose(scale[middle], expected, rtol=1e-5)
@@ -125,7 +156,8 @@ def test_outputs_are_float32_under_a_half_precision_policy():
         (lambda: networks.mlp_decoder((4, True, 1), 2), r"output_shape=\[4, True, 1\]"),
         (
             lambda: networks.mlp_encoder((4, 4, 1), 2, scale="cube"),
-            r"`scale`. Expected one of \['softplus', 'square', 'exp'\]. Received: scale='cube'",
+            r"`scale`. Expected one of \['softplus', 'square', 'exp', 'log_variance'\]. "
+            r"Received: scale='cube'",
         ),
         (
             lambda: networks.conv_encoder((28, 28, 1), 2, filters=[2, 2, 2]),

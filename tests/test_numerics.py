@@ -179,7 +179,7 @@ def test_scales_at_extremes(parameterization, raw):
     assert kl.numpy().min() >= 0
 
 
-@pytest.mark.parametrize("scale", ["softplus", "square", "exp"])
+@pytest.mark.parametrize("scale", networks.SCALES)
 def test_every_scale_survives_a_large_learning_rate(images, tmp_path, scale):
     vae = build(scale=scale, optimizer=keras.optimizers.Adam(0.3))
     assert_finite_or_stopped(vae, *fit(vae, images, tmp_path), tmp_path)

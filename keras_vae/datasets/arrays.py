@@ -2,6 +2,7 @@
 
 import itertools
 import os
+from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
@@ -77,21 +78,56 @@ def from_arrays(
                 f"Received: values from {low} to {high}. Scale them, for example `x / 255`, or "
                 "pass bytes."
             )
-    count = len(images) // batch_size if drop_remainder else -(-len(images) // batch_size)
-    if not count:
-        raise ValueError(
-            f"{len(images)} images are too few for a batch of {batch_size} with `drop_remainder`. "
-            "Pass a smaller `batch_size`, or `drop_remainder=False`."
-        )
     if binarize == "fixed":
         images = binarized_once(images, seed)
-    batches_an_epoch = -(-len(images) // batch_size)
     size, has_labels = len(images), labels is not None
     # On the host: a pipeline runs there, whatever trains.
     with tf.device("CPU:0"):
         images = tf.constant(images)
         labels = tf.constant(labels) if has_labels else None
 
+    def take(rows, draw):
+        chosen = scaled(tf.gather(images, rows))
+        if binarize == "dynamic":
+            chosen = bernoulli(chosen, [seed, draw])
+        if drop_remainder:
+            chosen = tf.ensure_shape(chosen, [batch_size, *images.shape[1:]])
+        return (chosen, tf.gather(labels, rows)) if has_labels else chosen
+
+    return in_batches(take, size, batch_size, shuffle, drop_remainder, seed, start)
+
+
+def in_batches(
+    take: Callable,
+    size: int,
+    batch_size: int,
+    shuffle: bool,
+    drop_remainder: bool,
+    seed: int,
+    start: int,
+) -> tf.data.Dataset:
+    """Batches of examples that are known by their place, in an order of `(seed, epoch)` alone.
+
+    Args:
+        take: Maps places `[batch]`, int32, and an int64 that no other batch of any epoch has to the
+            batch.
+        size: Int. Number of examples.
+        batch_size: Int.
+        shuffle: Bool.
+        drop_remainder: Bool.
+        seed: Int.
+        start: Int. Batches to begin after.
+
+    Raises:
+        ValueError: If there are too few examples for a batch.
+    """
+    count = size // batch_size if drop_remainder else -(-size // batch_size)
+    if not count:
+        raise ValueError(
+            f"{size} images are too few for a batch of {batch_size} with `drop_remainder`. "
+            "Pass a smaller `batch_size`, or `drop_remainder=False`."
+        )
+    batches_an_epoch = -(-size // batch_size)
     first_epoch, first_batch = divmod(start, count)
 
     def epoch(number):
@@ -100,17 +136,12 @@ def from_arrays(
             order = tf.random.experimental.stateless_shuffle(order, [seed, number])
         first = tf.where(number == first_epoch, tf.constant(first_batch, tf.int64), 0)
         return tf.data.Dataset.range(first, count).map(
-            lambda index: batch(order, index, number), num_parallel_calls=PARALLEL_CALLS
+            lambda index: take(
+                order[index * batch_size : (index + 1) * batch_size],
+                number * batches_an_epoch + index,
+            ),
+            num_parallel_calls=PARALLEL_CALLS,
         )
-
-    def batch(order, index, number):
-        rows = order[index * batch_size : (index + 1) * batch_size]
-        chosen = scaled(tf.gather(images, rows))
-        if binarize == "dynamic":
-            chosen = bernoulli(chosen, [seed, number * batches_an_epoch + index])
-        if drop_remainder:
-            chosen = tf.ensure_shape(chosen, [batch_size, *images.shape[1:]])
-        return (chosen, tf.gather(labels, rows)) if has_labels else chosen
 
     return finished(epoch_number(first_epoch).flat_map(epoch), count, first_batch)
 

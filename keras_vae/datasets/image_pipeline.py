@@ -1,5 +1,6 @@
 """`load`: any TFDS image set as batches for `fit`."""
 
+import functools
 import os
 from collections.abc import Sequence
 from numbers import Integral
@@ -17,7 +18,8 @@ from keras_vae.datasets.arrays import (
     from_arrays,
     scaled,
 )
-from keras_vae.datasets.source import damaged, prepared_builder
+from keras_vae.datasets.factors.sprite_batches import sprite_batches
+from keras_vae.datasets.source import SPRITES, damaged, prepared_builder
 from keras_vae.keras_internals import forget_graph_seed
 
 
@@ -43,9 +45,14 @@ def load(
     is one iteration over the returned object. A larger one streams from disk through a shuffle
     buffer of 10,000 images, in an order that is such a function too.
 
+    `"sprites"`, the images of dSprites, are drawn as they are needed, whatever `memory_limit`, and
+    shuffled as a whole. A tenth of them, chosen at random once and for all, is `"test"`;
+    `"train+test"` is all 737,280. Their labels are factors, int64 `[batch, 5]`: indices of shape,
+    scale, orientation, x and y.
+
     Args:
-        name: TFDS name such as `"mnist"`, `"fashion_mnist"` or `"cifar10"`; or `"typeset_digits"`,
-            which needs no network.
+        name: TFDS name such as `"mnist"`, `"fashion_mnist"` or `"cifar10"`; or `"typeset_digits"`
+            or `"sprites"`, which need no network.
         split: TFDS split string such as `"train"`, `"train+test"` or `"train[:10%]"`; or a
             sequence of them, for as many data sets. Defaults to `("train", "test")`.
         batch_size: Int. Images a batch; the last batch may be smaller. Defaults to `128`.
@@ -87,16 +94,24 @@ def load(
             "Invalid value for argument `split`. Expected a string such as 'train' or "
             f"'train+test', or a sequence of them. Received: split={split!r}"
         )
-    builder = prepared_builder(name, data_dir, download)
+    if name == SPRITES:
+        batches = functools.partial(sprite_batches, image_size=image_size, with_labels=with_labels)
+    else:
+        builder = prepared_builder(name, data_dir, download)
+
+        def batches(split, **settings):
+            chosen = _Split(builder, split, image_size, with_labels)
+            return chosen.batches(**settings, memory_limit=memory_limit)
+
     datasets = tuple(
-        _Split(builder, one, image_size, with_labels).batches(
-            batch_size,
-            one.startswith("train") if shuffle is None else shuffle,
-            binarize,
-            drop_remainder,
-            seed,
-            memory_limit,
-            start,
+        batches(
+            one,
+            batch_size=batch_size,
+            shuffle=one.startswith("train") if shuffle is None else shuffle,
+            binarize=binarize,
+            drop_remainder=drop_remainder,
+            seed=seed,
+            start=start,
         )
         for one in splits
     )

@@ -13,6 +13,7 @@ import random
 import numpy as np
 
 EMBEDDED = "typeset_digits"
+SPRITES = "sprites"
 _PROBE_SECONDS = 5
 
 
@@ -56,8 +57,8 @@ def prepared_builder(name: str, data_dir: str | os.PathLike | None = None, downl
     ):
         close = difflib.get_close_matches(name, known, n=5)
         raise ValueError(
-            f"Invalid value for argument `name`. Expected {EMBEDDED!r} or an image set of "
-            "TensorFlow Datasets, such as 'mnist', 'fashion_mnist' or 'cifar10'. "
+            f"Invalid value for argument `name`. Expected {EMBEDDED!r}, {SPRITES!r} or an "
+            "image set of TensorFlow Datasets, such as 'mnist', 'fashion_mnist' or 'cifar10'. "
             f"Received: name={name!r}." + (f" Did you mean {' or '.join(close)}?" if close else "")
         )
     try:
@@ -99,6 +100,8 @@ def available(name: str = "mnist", fallback: str = EMBEDDED) -> str:
     Raises:
         ValueError: If the name is unknown, or the set has no feature `image`.
     """
+    if name == SPRITES:
+        return name
     try:
         prepared_builder(name)
     except DatasetUnavailableError:
