@@ -116,7 +116,7 @@ class CompiledSteps:
         model = self._model
         metrics = compiled_metrics(model)
         parts = [model, model.optimizer, *([metrics] if metrics is not None else [])]
-        if not all(part.built for part in parts) or not _stackable(iterator):
+        if not all(part.built for part in parts) or not is_stackable(iterator):
             return False
         if self._compiles is None:
             self._compiles = all(map(_is_known, all_layers(model))) or self._can_compile(iterator)
@@ -172,12 +172,48 @@ class CompiledSteps:
         return True
 
 
+def evaluation_loop(model: keras.Model) -> Callable:
+    """A function that evaluates several batches in one call.
+
+    XLA makes no difference to it: there is no optimizer, whose many small operations it unites.
+
+    Args:
+        model: A Keras model whose steps log `model.get_metrics_result()`.
+
+    Returns:
+        A function of an iterator and a number of steps: the logs after each, which are those after
+        the last. It raises `StopIteration` if the iterator has nothing left.
+    """
+
+    @tf.function(reduce_retracing=True, autograph=False)
+    def evaluate(iterator, steps):
+        def not_done(done, upcoming):
+            return (done < steps) & upcoming.has_value()
+
+        def step(done, upcoming):
+            model.test_step(upcoming.get_value())
+            more = tf.cond(done + 1 < steps, iterator.get_next_as_optional, lambda: upcoming)
+            return done + 1, more
+
+        first = iterator.get_next_as_optional()
+        done, _ = tf.while_loop(not_done, step, (0, first), parallel_iterations=1)
+        return done, model.get_metrics_result()
+
+    def run(iterator, steps):
+        done, logs = evaluate(iterator, tf.constant(steps))
+        if done == 0:
+            raise StopIteration
+        return [logs] * int(done)
+
+    return run
+
+
 def _is_known(layer):
     """Whether a layer is one of Keras or of this package, all of which say what they support."""
     return type(layer).__module__.split(".")[0] in ("keras", "keras_vae")
 
 
-def _stackable(iterator):
+def is_stackable(iterator) -> bool:
     """Whether an iterator yields dense batches whose sizes are known but for the first axis."""
     if not isinstance(iterator, tf.data.Iterator):
         return False

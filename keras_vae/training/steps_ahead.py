@@ -1,4 +1,4 @@
-"""Training that runs ahead of the loop that asks for it, as far as nobody can tell.
+"""Steps that are run ahead of the loop that asks for them, as far as nobody can tell.
 
 Keras asks for one step at a time, and asking costs more than a step on small images. So several are
 trained when one is asked for, and their logs are handed out one by one. How many is chosen so that
@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable
 import keras
 
 from keras_vae.keras_internals import profiles_batches
-from keras_vae.training.compiled_steps import CompiledSteps
 
 # How long a call may take, in seconds: the progress bar moves ten times as often.
 _CALL_SECONDS = 0.1
@@ -22,22 +21,32 @@ _GROWTH = 8
 # A tracker of terms remembers twice as many.
 _MOST_STEPS = 512
 
-_BATCH_HOOKS = ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end")
+_TRAIN_HOOKS = ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end")
+_TEST_HOOKS = ("on_test_batch_begin", "on_test_batch_end")
 
 
 class StepsAhead:
-    """Keras's train function for a model that chooses how many steps a call trains.
+    """What Keras calls for a step of `fit` or `evaluate`, where a model chooses how many it runs.
 
     Args:
-        model: The model in training, which has `recent_logs(count)`.
-        compiled: Its compiled steps.
-        one_by_one: Keras's own train function.
+        run: Function of an iterator and a number of steps, which runs them, or as many as there are
+            data for, and returns the logs of each; it raises `StopIteration` if there are none.
+        takes: Function that tells whether it can do that with an iterator.
+        one_by_one: Keras's own function.
+        lookout: Function that returns the `Lookout` of the call that is under way, or `None`.
     """
 
-    def __init__(self, model: keras.Model, compiled: CompiledSteps, one_by_one: Callable):
-        self._model = model
-        self._compiled = compiled
+    def __init__(
+        self,
+        run: Callable[[object, int], list],
+        takes: Callable[[object], bool],
+        one_by_one: Callable,
+        lookout: Callable,
+    ):
+        self._run = run
+        self._takes = takes
         self._one_by_one = one_by_one
+        self._lookout = lookout
         self._steps = 1
         self._is_warm = False
 
@@ -53,67 +62,68 @@ class StepsAhead:
         Raises:
             StopIteration: If the data have ended.
         """
-        lookout = self._model.lookout
-        if lookout is None or not self._compiled.takes(iterator):
+        lookout = self._lookout()
+        if lookout is None or not self._takes(iterator):
             return self._one_by_one(iterator)
         if not lookout.logs:
-            # In the order of steps, to be taken from the end.
-            lookout.logs = self._train(iterator, lookout)[::-1]
+            start = time.perf_counter()
+            logs = self._run(iterator, min(self._steps, lookout.steps_until_look()))
+            self._keep_pace(len(logs), time.perf_counter() - start)
+            lookout.steps_done += len(logs)
+            lookout.logs = logs[::-1]
         return lookout.logs.pop()
-
-    def _train(self, iterator, lookout):
-        """Trains as many steps as may be; returns the logs of each."""
-        start = time.perf_counter()
-        steps = min(self._steps, lookout.steps_until_look())
-        done, logs = self._compiled(iterator, steps)
-        lookout.steps_done += done
-        recent = self._model.recent_logs(done)
-        logs = [{**logs, **own} for own in recent]
-        self._keep_pace(done, time.perf_counter() - start)
-        return logs
 
     def _keep_pace(self, steps, seconds):
         if self._is_warm:  # The first call has compiled.
-            self._steps = max(
-                1, min(int(_CALL_SECONDS * steps / seconds), _GROWTH * steps, _MOST_STEPS)
-            )
+            most = min(int(_CALL_SECONDS * steps / seconds), _GROWTH * steps, _MOST_STEPS)
+            self._steps = max(1, most)
         self._is_warm = True
 
 
 class Lookout(keras.callbacks.Callback):
-    """Knows when somebody looks at a model in training: at an epoch's end, or a callback.
+    """Knows when somebody looks at a model between batches: at an epoch's end, or a callback.
 
     A callback that overrides a batch hook looks after every step, unless
 
     - it is one of Keras's that only reads the logs, or only acts by epochs as it is set up;
     - it says by itself when it looks: a method `next_look(step)` returns the first step after
       `step` at whose end the callback must find the model as that step left it, or `math.inf`.
-      Steps are counted since the optimizer's first.
+      Steps are counted since the optimizer's first. (In evaluation none changes the model, and
+      hooks count as looking.)
 
     Args:
-        callbacks: The other callbacks of the same `fit`.
-        steps_per_epoch: Int, or `None` if an epoch ends with the data.
-        steps_taken: Function that returns how many steps the optimizer has seen.
+        callbacks: The other callbacks of the same call.
+        steps: Int, the steps of an epoch, or `None` if it ends with the data.
+        steps_taken: Function that returns how many steps the optimizer has seen. Defaults to
+            `None`: this is an evaluation.
 
     Attributes:
-        logs: Of the steps that have been trained and not been asked for, the next one last.
-        steps_done: Int. Steps that have been trained in this epoch.
+        logs: Of the steps that have been run and not been asked for, the next one last.
+        steps_done: Int. Steps that have been run in this epoch.
     """
 
     def __init__(
-        self, callbacks: Iterable, steps_per_epoch: int | None, steps_taken: Callable[[], int]
+        self,
+        callbacks: Iterable,
+        steps: int | None,
+        steps_taken: Callable[[], int] | None = None,
     ):
         super().__init__()
         self._callbacks = list(callbacks)
-        self._steps_per_epoch = math.inf if steps_per_epoch is None else steps_per_epoch
+        self._steps = math.inf if steps is None else steps
         self._steps_taken = steps_taken
         self.logs, self.steps_done = [], 0
 
     def steps_until_look(self) -> int | float:
-        """How many steps may be trained before somebody looks."""
-        step = self._steps_taken()
-        looks = min((_next_look(callback, step) for callback in self._callbacks), default=math.inf)
-        return max(1, min(looks - step, self._steps_per_epoch - self.steps_done))
+        """How many steps may be run before somebody looks."""
+        if self._steps_taken is None:
+            looks = any(_overrides(callback, _TEST_HOOKS) for callback in self._callbacks)
+            until = 1 if looks else math.inf
+        else:
+            step = self._steps_taken()
+            looks = (_next_look(callback, step) for callback in self._callbacks)
+            until = min(looks, default=math.inf) - step
+        return max(1, min(until, self._steps - self.steps_done))
 
     def on_epoch_begin(self, epoch, logs=None):
         """Begins to count anew."""
@@ -124,29 +134,33 @@ class Lookout(keras.callbacks.Callback):
 
 
 def _next_look(callback, step):
-    """The step after which a callback looks at the model."""
+    """The step after which a callback looks at the model in training."""
     says = getattr(callback, "next_look", None)
     if callable(says):
         return says(step)
-    if all(_is_harmless(callback, getattr(callback, hook, None)) for hook in _BATCH_HOOKS):
-        return math.inf
-    return step + 1
+    return step + 1 if _overrides(callback, _TRAIN_HOOKS) else math.inf
 
 
-def _is_harmless(callback, hook):
-    """Whether a batch hook of a callback does without the model."""
+def _overrides(callback, hooks):
+    """Whether a callback has a batch hook of its own that does not do without the model."""
+    return not all(_is_harmless(callback, getattr(callback, name, None), hooks) for name in hooks)
+
+
+def _is_harmless(callback, hook, hooks):
     function = getattr(hook, "__func__", hook)
-    known = {getattr(keras.callbacks.Callback, name) for name in _BATCH_HOOKS}
-    if function is None or function in known or function in _READ_LOGS:
+    if function is None or function in _READ_LOGS:
+        return True
+    if function in (getattr(keras.callbacks.Callback, name) for name in hooks):
         return True
     for cls, acts_by_epochs in _ACT_BY_EPOCHS.items():
-        if function in (getattr(cls, name) for name in _BATCH_HOOKS):
+        if function in (getattr(cls, name) for name in hooks):
             return acts_by_epochs(callback)
     return False
 
 
 _READ_LOGS = {
     keras.callbacks.ProgbarLogger.on_train_batch_end,
+    keras.callbacks.ProgbarLogger.on_test_batch_end,
     keras.callbacks.TerminateOnNaN.on_batch_end,
 }
 _ACT_BY_EPOCHS = {

@@ -13,7 +13,13 @@ from keras_vae import arguments
 from keras_vae.keras_internals import BuildsWithoutData, batches_seen, strategy_of
 from keras_vae.noise import standard_normal
 from keras_vae.training.checked_data import ChecksData
-from keras_vae.training.compiled_steps import STACK_LENGTH, CompiledSteps, loop_pays
+from keras_vae.training.compiled_steps import (
+    STACK_LENGTH,
+    CompiledSteps,
+    evaluation_loop,
+    is_stackable,
+    loop_pays,
+)
 from keras_vae.training.data_checks import example_weights
 from keras_vae.training.given_data import images_of, weights_of
 from keras_vae.training.steps_ahead import Lookout, StepsAhead
@@ -64,7 +70,7 @@ class TermTrainer(ChecksData, BuildsWithoutData, abc.ABC):
         self._seed_generator = keras.random.SeedGenerator(self.seed)
         self._tracker_of_terms = TermTracker()
         self._chooses_steps = False
-        self.lookout = None
+        self._lookout = self._test_lookout = None
 
     def __setattr__(self, name, value):
         """Assigns to a coefficient what is meant for it: its variable is compiled into the step."""
@@ -223,36 +229,44 @@ class TermTrainer(ChecksData, BuildsWithoutData, abc.ABC):
             return tf.stack([first, self._steps_taken()])
         return tf.cast(self._seed_generator.next(), tf.int32)
 
-    def recent_logs(self, count: int) -> list[dict]:
-        """What the last training steps logged, each as Keras's logs are: means of its epoch so far.
-
-        Args:
-            count: Int. How many steps, at most 1024.
-        """
-        return self._tracker_of_terms.recent_means(int(self._steps_taken()), count)
+    def _logs_of_each(self, count, logs):
+        """The logs after each of the last steps, of which those after the last are given."""
+        means = self._tracker_of_terms.recent_means(int(self._steps_taken()), count)
+        return [{**logs, **own} for own in means]
 
     # Compiling and training ----------------------------------------------------------------
 
     @functools.wraps(keras.Model.fit)
     def fit(self, *args, **kwargs):
         """Checks the data, then trains as `keras.Model.fit` does, many steps a call."""
-        if not self._chooses_steps:
-            return super().fit(*args, **kwargs)
         bound = inspect.signature(keras.Model.fit).bind(self, *args, **kwargs)
-        callbacks = bound.arguments.get("callbacks")
-        if isinstance(callbacks, keras.callbacks.CallbackList):
+        given = bound.arguments
+        callbacks = given.get("callbacks")
+        if not self._chooses_steps or isinstance(callbacks, keras.callbacks.CallbackList):
             return super().fit(*args, **kwargs)
         callbacks = keras.tree.flatten(callbacks) if callbacks else []
-        self.lookout = Lookout(
-            callbacks,
-            bound.arguments.get("steps_per_epoch"),
-            lambda: int(self._steps_taken()),
-        )
-        bound.arguments["callbacks"] = [*callbacks, self.lookout]
+        steps = given.get("steps_per_epoch")
+        self._lookout = Lookout(callbacks, steps, lambda: int(self._steps_taken()))
+        given["callbacks"] = [*callbacks, self._lookout]
         try:
             return super().fit(*bound.args[1:], **bound.kwargs)
         finally:
-            self.lookout = None
+            self._lookout = None
+
+    @functools.wraps(keras.Model.evaluate)
+    def evaluate(self, *args, **kwargs):
+        """Checks the data, then evaluates as `keras.Model.evaluate` does, many steps a call."""
+        given = inspect.signature(keras.Model.evaluate).bind(self, *args, **kwargs).arguments
+        callbacks = given.get("callbacks")
+        if isinstance(callbacks, keras.callbacks.CallbackList):
+            callbacks = callbacks.callbacks
+        if self._chooses_steps:
+            callbacks = keras.tree.flatten(callbacks) if callbacks else []
+            self._test_lookout = Lookout(callbacks, given.get("steps"))
+        try:
+            return super().evaluate(*args, **kwargs)
+        finally:
+            self._test_lookout = None
 
     def check_before_training(self, method: str):
         """Raises for what would stop training at its first step, or train to nothing.
@@ -359,7 +373,12 @@ class TermTrainer(ChecksData, BuildsWithoutData, abc.ABC):
         one_by_one = self.train_function
         if self._chooses_steps:
             steps = CompiledSteps(self, one_by_one, stack_length=STACK_LENGTH)
-            self.train_function = StepsAhead(self, steps, one_by_one)
+            self.train_function = StepsAhead(
+                lambda iterator, count: self._logs_of_each(*steps(iterator, count)),
+                steps.takes,
+                one_by_one,
+                lambda: self._lookout,
+            )
         elif self.jit_compile and self.steps_per_execution > 1 and self._loop_pays():
             steps = CompiledSteps(self, one_by_one, stack_length=self.steps_per_execution)
             self.train_function = steps.train_function
@@ -367,7 +386,16 @@ class TermTrainer(ChecksData, BuildsWithoutData, abc.ABC):
     def make_test_function(self, force: bool = False):
         """Makes the function that a step of `evaluate` calls, after learning what to log."""
         self._find_terms()
-        return super().make_test_function(force)
+        if self.test_function is not None and not force:
+            return
+        super().make_test_function(force)
+        if self._chooses_steps and not self.jit_compile:
+            self.test_function = StepsAhead(
+                evaluation_loop(self),
+                is_stackable,
+                self.test_function,
+                lambda: self._test_lookout,
+            )
 
     def prepare_to_train(self):
         """Makes the variables that logs and optimizer need, before the first step."""

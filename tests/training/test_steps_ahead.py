@@ -9,7 +9,7 @@ import tensorflow as tf
 
 import keras_vae
 from keras_vae.callbacks import ELBOLogger, StopOnNonFinite
-from keras_vae.training import steps_ahead
+from keras_vae.training import compiled_steps, steps_ahead
 
 SHAPE = (4, 4, 1)
 BATCH = 4
@@ -78,14 +78,14 @@ class Onlooker(keras.callbacks.Callback):
 
 def calls_of(model, monkeypatch):
     """A list that fills with the steps of every call from now on."""
-    steps, train = [], steps_ahead.CompiledSteps.__call__
+    steps, train = [], compiled_steps.CompiledSteps.__call__
 
     def spy(self, iterator, count):
         done, logs = train(self, iterator, count)
         steps.append(done)
         return done, logs
 
-    monkeypatch.setattr(steps_ahead.CompiledSteps, "__call__", spy)
+    monkeypatch.setattr(compiled_steps.CompiledSteps, "__call__", spy)
     return steps
 
 
@@ -201,7 +201,7 @@ def test_a_call_takes_no_longer_than_it_may(restartable, images, monkeypatch):
     monkeypatch.setattr(steps_ahead, "_CALL_SECONDS", 0.25)
     # A step takes 1/64 of a second, and the first call compiles for a minute.
     monkeypatch.setattr(steps_ahead.time, "perf_counter", lambda: now[0])
-    calls, train = [], steps_ahead.CompiledSteps.__call__
+    calls, train = [], compiled_steps.CompiledSteps.__call__
 
     def spy(self, iterator, count):
         done, logs = train(self, iterator, count)
@@ -209,7 +209,7 @@ def test_a_call_takes_no_longer_than_it_may(restartable, images, monkeypatch):
         calls.append(done)
         return done, logs
 
-    monkeypatch.setattr(steps_ahead.CompiledSteps, "__call__", spy)
+    monkeypatch.setattr(compiled_steps.CompiledSteps, "__call__", spy)
     model.fit(endless(images), steps_per_epoch=40, verbose=0)
     assert calls == [1, 1, 8, 16, 14]
 
@@ -406,3 +406,40 @@ def test_layers_that_xla_cannot_compile_train_one_by_one_and_it_is_said(images, 
         vae.fit(batches(images), epochs=2, verbose=0)
     assert int(vae.optimizer.iterations) == 10
     assert bool(calls) == (layer is ForXla)
+
+
+@pytest.mark.parametrize("steps", [None, 3])
+def test_evaluation_is_that_of_single_steps_and_hooks_see_every_batch(pair, images, steps):
+    class Counter(keras.callbacks.Callback):
+        def __init__(self):
+            super().__init__()
+            self.seen = []
+
+        def on_test_batch_end(self, batch, logs=None):
+            self.seen.append((batch, dict(logs)))
+
+    data = endless(images[:18]) if steps else batches(images[:18])
+    how = {"steps": steps, "verbose": 0, "return_dict": True}
+    ahead, plain = (model.evaluate(data, **how) for model in pair)
+    counters = Counter(), Counter()
+    for model, counter in zip(pair, counters, strict=True):
+        assert model.evaluate(data, callbacks=[counter], **how) == pytest.approx(plain, rel=1e-5)
+    assert ahead == pytest.approx(plain, rel=1e-5)
+    assert len(counters[0].seen) == (steps or 5)
+    assert_same_logs(*(counter.seen for counter in counters))
+
+
+def test_validation_is_that_of_single_steps(pair, images):
+    histories = [
+        model.fit(
+            batches(images),
+            validation_data=(images[:10],),
+            validation_batch_size=BATCH,
+            epochs=2,
+            verbose=0,
+        ).history
+        for model in pair
+    ]
+    assert histories[0].keys() == histories[1].keys() >= {"val_loss", "val_elbo"}
+    for name, values in histories[0].items():
+        np.testing.assert_allclose(values, histories[1][name], rtol=1e-5)
