@@ -7,8 +7,8 @@ import numpy as np
 from keras_vae.disentanglement.checks import checked_codes, checked_factors
 from keras_vae.disentanglement.information import discrete_factors
 
-# Of images at once.
-_IMAGES = 4096
+# Of images at once, and of groups of points.
+_IMAGES, _GROUPS = 4096, 256
 _PROTOCOL = ("factor_names", "sample_factors", "sample")
 
 
@@ -167,9 +167,12 @@ class AmongPoints:
     def variances(self, held: np.ndarray, size: int, generator) -> np.ndarray:
         """As `DrawnAnew.variances`; of a value with fewer points than `size`, of all of them."""
         found = np.empty((len(held), self._points.shape[1]))
-        for group, factor in enumerate(held):
-            rows = self._cells[factor].group(size, generator)
-            found[group] = self._points[rows].var(axis=0, ddof=1)
+        for factor, cells in enumerate(self._cells):
+            where = np.flatnonzero(held == factor)
+            for start in range(0, len(where), _GROUPS):
+                part = where[start : start + _GROUPS]
+                rows, counts = cells.groups(len(part), size, generator)
+                found[part] = _variances(self._points[rows], counts)
         return found
 
 
@@ -179,6 +182,7 @@ class _Cells:
     def __init__(self, factor, values):
         counts = np.bincount(values)
         self._order = np.argsort(values, kind="stable")
+        self._sorted = values[self._order]
         starts = np.cumsum(counts) - counts
         # Points whose value no other has are in no pair.
         self._anchors = np.flatnonzero(counts[values] > 1)
@@ -196,13 +200,26 @@ class _Cells:
         second = (first + 1 + generator.integers(size - 1)) % size
         return self._order[start + first], self._order[start + second]
 
-    def group(self, size, generator):
-        anchor = self._anchors[generator.integers(len(self._anchors))]
-        start, count = self._start[anchor], self._count[anchor]
-        if count <= size:
-            return self._order[start : start + count]
-        chosen = generator.choice(count, size, replace=False, shuffle=False)
-        return self._order[start + chosen]
+    def groups(self, count, size, generator):
+        """Rows `[count, size]` of points of one value, and how many of each are different ones."""
+        # Each a stretch of its value's points in a random order, so that none is drawn twice.
+        shuffled = self._order[np.lexsort((generator.random(len(self._order)), self._sorted))]
+        anchors = generator.choice(self._anchors, count)
+        start, of_value = (part[anchors, np.newaxis] for part in (self._start, self._count))
+        offset = generator.integers(of_value)
+        return shuffled[start + (offset + np.arange(size)) % of_value], np.minimum(of_value, size)
+
+
+def _variances(groups, counts):
+    """Variances `[groups, latent]` of the first points of each group.
+
+    Args:
+        groups: `[groups, size, latent]`.
+        counts: How many points of each count, `[groups, 1]`.
+    """
+    counted = (np.arange(groups.shape[1]) < counts)[..., np.newaxis]
+    centred = groups - groups.sum(axis=1, keepdims=True, where=counted) / counts[..., np.newaxis]
+    return (centred**2).sum(axis=1, where=counted) / (counts - 1)
 
 
 def _check_several(factors):

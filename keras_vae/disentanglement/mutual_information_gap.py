@@ -18,7 +18,7 @@ def mutual_information_gap(
 
     1 if each factor is in one latent that tells it completely and in no other; 0 if two latents
     tell it equally well. The codes may tell more than one factor. Factors themselves as codes have
-    1 if they have no more than `num_bins` values.
+    1 if they have no more than `num_bins` values; those of dSprites, of up to 40, have 0.89.
 
     Pitfalls:
 

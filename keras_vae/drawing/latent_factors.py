@@ -22,7 +22,8 @@ def latent_factors(
     """One row a latent, one column a factor.
 
     Latents stand in the order of the factor that they have most of, the strongest first, so that
-    disentangled ones are a diagonal, copies stand below each other, and dead ones at the end.
+    disentangled ones are a diagonal and copies stand below each other; those that have less than a
+    fifth of the greatest value come last.
 
     Args:
         values: `[latent, num_factors]`, at least 0: importances as of `dci`, or mutual information.
@@ -76,6 +77,6 @@ def sorted_latents(values: np.ndarray) -> np.ndarray:
     """
     values = np.where(np.isfinite(values), values, 0)
     strongest = values.max(axis=1)
-    # What has next to nothing of any factor belongs to none.
-    dead = strongest < 0.02 * values.max()
-    return np.lexsort((-strongest, values.argmax(axis=1), dead))
+    # Whatever factor a weak latent has most of is chance, and would break up the diagonal.
+    weak = strongest < 0.2 * values.max()
+    return np.lexsort((-strongest, np.where(weak, 0, values.argmax(axis=1)), weak))
