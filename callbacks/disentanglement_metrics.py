@@ -127,8 +127,7 @@ class DisentanglementMetrics(RunCallback):
     def _measure(self, functions):
         """`{name: score}`."""
         posterior = functions.encode(self._images)
-        num_train = self.num_points - self.num_points // 3
-        points = Points(*posterior, self._factors, num_train)
+        points = Points(*posterior, self._factors, 1 / 3, self.num_points)
         return {
             name: float(measure(name, given, points, self.seed)["score"])
             for name, given in self.metrics.items()

@@ -202,8 +202,8 @@ def _matrix(values, argument, expected):
     if spoiled.any():
         raise ValueError(
             f"`{argument}` is not finite in {spoiled.sum()} of {len(array)} rows, the first of "
-            f"them {np.argmax(spoiled)}. Leave those rows out, unless they are a model's codes: then "
-            "it has diverged."
+            f"them {np.argmax(spoiled)}. Leave those rows out, unless they are a model's codes: "
+            "then it has diverged."
         )
     return array
 

@@ -51,7 +51,7 @@ def dci(
     defaults: 100 times as many trees as a factor has values, most of the time that all metrics take
     together. `lambda: sklearn.ensemble.RandomForestClassifier(max_depth=8)`, of the kind that the
     paper has, takes a tenth and gives other numbers: name the predictor with a score. They also
-    depend on scikit-learn's version, whose `criterion` of splits has changed, a little.
+    depend on scikit-learn's version, whose 1.9 splits by one criterion whatever it is told.
 
     Args:
         codes: `[n, latent]`, at least two latents.

@@ -208,4 +208,6 @@ def _encoded(functions, data, num_train, num_test, seed, progress):
     loc, scale, factors = zip(*found, strict=True)
     scale = None if scale[0] is None else np.concatenate(scale)
     factors, names = varying(np.concatenate(factors), getattr(data, "factor_names", None))
-    return Points(np.concatenate(loc), scale, factors, num_train), names
+    loc = np.concatenate(loc)
+    # As published, metrics that train nothing do without the test points.
+    return Points(loc, scale, factors, num_test / count, num_train), names

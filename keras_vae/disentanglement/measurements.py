@@ -41,13 +41,15 @@ class Points(NamedTuple):
         loc: `[n, latent]`.
         scale: Standard deviations of the same shape, `None` if not known.
         factors: `[n, num_factors]`, none of them constant.
-        num_train: How many of the points are to train on.
+        test_share: The share that a predictor is tested on.
+        num_untrained: How many points the metrics take that train nothing.
     """
 
     loc: np.ndarray
     scale: np.ndarray | None
     factors: np.ndarray
-    num_train: int
+    test_share: float
+    num_untrained: int
 
 
 def chosen(
@@ -74,19 +76,19 @@ def measure(name: str, given: Mapping, points: Points, seed: int) -> dict[str, o
     Args:
         name: Of the metric.
         given: Its arguments, in place of its defaults.
-        points: Of which those that train nothing take the training part.
+        points: What it is of.
         seed: Int. Of the metric, unless it takes none.
 
     Raises:
         ValueError: If the points or an argument are invalid.
     """
     metric = METRICS[name]
-    loc, factors, train = points.loc, points.factors, slice(points.num_train)
+    loc, factors, first = points.loc, points.factors, slice(points.num_untrained)
     if name in _OF_HELD_FACTORS:
         return metric((loc, factors), **{"seed": seed, **given})
     if name in _OF_TWO_PARTS:
-        share = 1 - points.num_train / len(loc)
-        return metric(loc, factors, **{"seed": seed, "test_share": share, **given})
+        split = {"seed": seed, "test_share": points.test_share}
+        return metric(loc, factors, **{**split, **given})
     if name == "posterior_mutual_information_gap":
         if points.scale is None:
             raise ValueError(
@@ -94,10 +96,10 @@ def measure(name: str, given: Mapping, points: Points, seed: int) -> dict[str, o
                 "the encoder gives none. Leave it out of `metrics`, or pass `encode=`, a function "
                 'from images to {"loc": ..., "scale": ...}.'
             )
-        return metric(loc[train], points.scale[train], factors[train], **{"seed": seed, **given})
+        return metric(loc[first], points.scale[first], factors[first], **{"seed": seed, **given})
     if name == "gaussian_total_correlation":
-        return metric(loc[train], **given)
-    return metric(loc[train], factors[train], **given)
+        return metric(loc[first], **given)
+    return metric(loc[first], factors[first], **given)
 
 
 def varying(factors: np.ndarray, names: Sequence[str] | None) -> tuple[np.ndarray, list[str]]:

@@ -54,8 +54,8 @@ def mutual_information_gap(
     information, entropies = information_matrix(codes, factors, num_bins, bins)
     if not np.all(entropies > 0):
         raise ValueError(
-            f"Factor {np.argmin(entropies)} has nearly one value only: all its points fall into one "
-            "bin of equally many. Pass `bins='width'`, or leave the column out."
+            f"Factor {np.argmin(entropies)} has nearly one value only: all its points fall into "
+            "one bin of equally many. Pass `bins='width'`, or leave the column out."
         )
     return gap(information, entropies)
 
