@@ -74,8 +74,9 @@ def modularity_explicitness(
     factors = checked_factors(factors, codes, continuous, least_factors=2)
     train, test = split(len(codes), test_share, seed)
     num_bins, bins = checked_bins(num_bins, bins, len(train))
-    check_training_values(factors, train)
     values = discrete_factors(factors, num_bins, bins)
+    # Bins may leave one value where there were many.
+    check_training_values(factors._replace(values=values), train)
     information = mutual_information(discretize(codes[train], num_bins, bins), values[train])
     of_latents = modularity(information)
     on_train, on_test = zip(
@@ -123,12 +124,17 @@ def _explicitness(codes, classes, train, test):
         else:
             # One value against the rest is told by its share of the probability.
             logits = model.predict_proba(codes[rows])
-        areas = (
+        areas = [
             area_under_curve(logits[:, index], classes[rows] == value)
             for index, value in enumerate(model.classes_)
             if 0 < np.count_nonzero(classes[rows] == value) < len(rows)
-        )
-        means.append(np.mean(list(areas)))
+        ]
+        if not areas:
+            raise ValueError(
+                f"A factor has one value only at the {len(rows)} points to test on, and no area "
+                "under a curve. Pass more points, or another `seed`."
+            )
+        means.append(np.mean(areas))
     return means
 
 

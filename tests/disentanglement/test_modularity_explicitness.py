@@ -58,3 +58,13 @@ def test_two_values_and_continuous_factors(gaussian):
     assert modularity_explicitness(gaussian, halves)["explicitness"] == pytest.approx(1, abs=1e-3)
     found = modularity_explicitness(gaussian, gaussian, num_bins=5, bins="quantile")
     assert found["explicitness"] > 0.97
+
+
+def test_a_factor_that_no_bin_or_no_test_point_tells_is_an_error(noise):
+    rare = np.zeros((1200, 2))
+    rare[:5] = 1.0
+    with pytest.raises(ValueError, match="one value only at the 800 points to train on"):
+        modularity_explicitness(noise, rare, bins="quantile")
+    factors = np.tile([[0, 0], [0, 1], [0, 0], [1, 1], [0, 1], [0, 0]], (4, 1))
+    with pytest.raises(ValueError, match="one value only at the 2 points to test on"):
+        modularity_explicitness(noise[:24], factors, num_bins=2, test_share=0.1, seed=3)
