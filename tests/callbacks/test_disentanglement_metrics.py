@@ -137,3 +137,19 @@ def test_a_data_set_is_drawn_from_once(make_vae, images, data):
     assert factors.draws == 2
     assert fit(vae, images, metrics)["factor_vae_score"] == first["factor_vae_score"] == [1]
     assert factors.draws == 2
+
+
+def test_a_run_that_goes_on_keeps_its_rows(make_vae, images, data, tmp_path):
+    vae = make_vae()
+    for _ in range(2):
+        fit(vae, images, DisentanglementMetrics(data, tmp_path, NAMES[:1], num_points=120))
+    frame = pandas.read_csv(tmp_path / "disentanglement.csv")
+    assert list(frame["step"]) == [2, 4]
+    fit(make_vae(), images, DisentanglementMetrics(data, tmp_path, NAMES[:1], num_points=120))
+    assert list(pandas.read_csv(tmp_path / "disentanglement.csv")["step"]) == [2]
+
+
+def test_two_that_write_one_table_are_refused(make_vae, images, data, tmp_path):
+    both = [DisentanglementMetrics(data, tmp_path, num_points=120) for _ in range(2)]
+    with pytest.raises(ValueError, match=r"disentanglement\.csv"):
+        fit(make_vae(), images, *both)
