@@ -4,7 +4,7 @@ They import no model: they ask the one they are given for what they need (see `m
 
 | to | callbacks |
 |---|---|
-| log and chart | `ELBOLogger`, `LossCurves`, `LatentStatistics` |
+| log and chart | `ELBOLogger`, `LossCurves`, `LatentStatistics`, `DisentanglementMetrics` |
 | draw | `ReconstructionGrid`, `LatentTraversal`, `PriorSamples`, `LatentMap`; `animate` them |
 | change a number of the model | `ValueSchedule`, `BetaSchedule`, `CapacitySchedule` |
 | survive | `Resume` after a kill, `StopOnNonFinite` before it is too late |
@@ -14,6 +14,7 @@ What they share is in `helpers`. All but `Resume` follow a run through `helpers.
 
 from keras_vae.callbacks.beta_schedule import BetaSchedule
 from keras_vae.callbacks.capacity_schedule import CapacitySchedule
+from keras_vae.callbacks.disentanglement_metrics import DisentanglementMetrics
 from keras_vae.callbacks.elbo_logger import ELBOLogger
 from keras_vae.callbacks.helpers.animate import animate
 from keras_vae.callbacks.latent_map import LatentMap
@@ -29,6 +30,7 @@ from keras_vae.callbacks.value_schedule import ValueSchedule
 __all__ = [
     "BetaSchedule",
     "CapacitySchedule",
+    "DisentanglementMetrics",
     "ELBOLogger",
     "LatentMap",
     "LatentStatistics",

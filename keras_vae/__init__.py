@@ -31,7 +31,15 @@ with _warnings.catch_warnings():
             "removes them. Use `python -O`."
         ) from _error
 
-from keras_vae import datasets, distributions, evaluation, networks, objectives, presets
+from keras_vae import (
+    datasets,
+    disentanglement,
+    distributions,
+    evaluation,
+    networks,
+    objectives,
+    presets,
+)
 from keras_vae.networks import conv_decoder, conv_encoder, mlp_decoder, mlp_encoder
 from keras_vae.vae import VAE
 
@@ -42,6 +50,7 @@ __all__ = [
     "conv_decoder",
     "conv_encoder",
     "datasets",
+    "disentanglement",
     "distributions",
     "evaluation",
     "mlp_decoder",

@@ -226,7 +226,21 @@ def test_tensorboard_is_an_extra_that_the_tests_have():
     extras = BUILD["project"]["optional-dependencies"]
     (requirement,) = extras["tensorboard"]
     assert requirement.startswith("tensorboard>=")
-    assert "keras-vae[tensorboard]" in extras["test"]
+    assert "keras-vae[tensorboard,disentanglement]" in extras["test"]
+
+
+def test_scikit_learn_is_an_extra_that_the_tests_have_and_loads_when_it_is_used(run_python):
+    extras = BUILD["project"]["optional-dependencies"]
+    (requirement,) = extras["disentanglement"]
+    assert requirement.startswith("scikit-learn>=") and "<" in requirement
+    assert run_python(
+        "import sys, numpy as np\n"
+        "from keras_vae import disentanglement\n"
+        "codes = np.arange(100).reshape(50, 2) % 7\n"
+        "disentanglement.mutual_information_gap(codes, codes)\n"
+        # Keras loads `sklearn` itself where it is installed, but none of the predictors.
+        "print({'sklearn.ensemble', 'sklearn.linear_model'} & set(sys.modules))"
+    ).split() == ["set()"]
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ from keras_vae.drawing.chart import Chart
 from keras_vae.drawing.encoding import gif, png, rendered
 from keras_vae.drawing.heat_map import heat_map
 from keras_vae.drawing.image_grid import image_grid
+from keras_vae.drawing.latent_factors import latent_factors
 from keras_vae.drawing.latent_map import latent_map
 from keras_vae.drawing.loss_curves import loss_curves
 from keras_vae.drawing.palette import PALETTE
@@ -19,6 +20,7 @@ __all__ = [
     "gif",
     "heat_map",
     "image_grid",
+    "latent_factors",
     "latent_map",
     "loss_curves",
     "png",

@@ -7,6 +7,8 @@ from PIL import Image
 
 from keras_vae.drawing.encoding import rendered
 
+_LEFT, _BOTTOM, _RIGHT, _TOP = 58, 52, 104, 24
+
 
 def heat_map(
     epochs: Sequence[int], values, label: str, size: tuple[int, int] = (640, 440)
@@ -22,24 +24,46 @@ def heat_map(
     Returns:
         A picture, RGB.
     """
-    from matplotlib import colormaps, ticker
+    from matplotlib import ticker
+
+    middles = np.asarray(epochs, float)
+    between = (middles[1:] + middles[:-1]) / 2
+    edges = [middles[0] - 0.5, *between, middles[-1] + 0.5]
+    axes = coloured(edges, np.asarray(values, float).T, label, size)
+    axes.set_xlabel("epoch")
+    whole = {"nbins": 12, "steps": [1, 2, 5, 10], "integer": True}
+    axes.xaxis.set_major_locator(ticker.MaxNLocator(**whole))
+    axes.yaxis.set_major_locator(ticker.MaxNLocator(**whole))
+    axes.yaxis.set_major_formatter(ticker.StrMethodFormatter("z{x:.0f}"))
+    return rendered(axes.figure)
+
+
+def coloured(edges: Sequence[float], values: np.ndarray, label: str, size: tuple[int, int]):
+    """A table of values as colours, the first row on top, with a bar that tells them.
+
+    Args:
+        edges: Of the columns, rising, `[columns + 1]`.
+        values: `[rows, columns]`, at least 0. Black is 0, and what is not finite is grey.
+        label: Of the bar.
+        size: Width and height in pixels.
+
+    Returns:
+        The axes of a figure; row i is at i.
+    """
+    from matplotlib import colormaps
     from matplotlib.figure import Figure
 
-    values = np.asarray(values, float).T
     finite = np.isfinite(values)
     highest = values[finite].max(initial=0.0) or 1.0
     width, height = size
-    left, bottom, right, top = 58, 52, 104, 24
 
     def box(x, length):
-        return x / width, bottom / height, length / width, (height - bottom - top) / height
+        return x / width, _BOTTOM / height, length / width, (height - _BOTTOM - _TOP) / height
 
     figure = Figure(figsize=(width / 100, height / 100), dpi=100, facecolor="white")
-    axes = figure.add_axes(box(left, width - left - right))
-    middles = np.asarray(epochs, float)
-    between = (middles[1:] + middles[:-1]) / 2
+    axes = figure.add_axes(box(_LEFT, width - _LEFT - _RIGHT))
     shown = axes.pcolormesh(
-        [middles[0] - 0.5, *between, middles[-1] + 0.5],
+        edges,
         np.arange(len(values) + 1) - 0.5,
         np.ma.masked_where(~finite, values),
         cmap=colormaps["magma"].with_extremes(bad="#808080"),
@@ -47,11 +71,6 @@ def heat_map(
         vmax=highest,
     )
     axes.invert_yaxis()
-    axes.set_xlabel("epoch")
-    whole = {"nbins": 12, "steps": [1, 2, 5, 10], "integer": True}
-    axes.xaxis.set_major_locator(ticker.MaxNLocator(**whole))
-    axes.yaxis.set_major_locator(ticker.MaxNLocator(**whole))
-    axes.yaxis.set_major_formatter(ticker.StrMethodFormatter("z{x:.0f}"))
-    bar = figure.colorbar(shown, cax=figure.add_axes(box(width - right + 16, 16)))
+    bar = figure.colorbar(shown, cax=figure.add_axes(box(width - _RIGHT + 16, 16)))
     bar.set_label(label)
-    return rendered(figure)
+    return axes

@@ -91,3 +91,16 @@ def a_file(folder: Path) -> Path:
 
 class Other(keras_vae.VAE):
     """Another member of the family."""
+
+
+def points(num_latents: int = 3) -> tuple[np.ndarray, np.ndarray]:
+    """Forty codes and their factors, two of three and four values."""
+    factors = np.stack(np.unravel_index(np.arange(40) % 12, (3, 4)), axis=1)
+    return np.random.default_rng(0).normal(size=(40, num_latents)), factors
+
+
+def with_one(array: np.ndarray, value: float) -> np.ndarray:
+    """An array of which one number has that value."""
+    spoiled = array.astype(float)
+    spoiled[5, 1] = value
+    return spoiled

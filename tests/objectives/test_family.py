@@ -13,6 +13,7 @@ import keras_vae
 from keras_vae import callbacks, objectives
 
 IMAGE_SHAPE = (4, 4, 1)
+FACTORS = np.stack([np.arange(20) % 2, np.arange(20) // 10], axis=1)
 LABELS = np.arange(20) % 3
 
 # Arguments of each, small; and the weight of every term that its loss has besides reconstruction,
@@ -214,6 +215,7 @@ def test_all_callbacks_run_without_a_warning(images, tmp_path, name):
     vae = make(name)
     watchers = [
         callbacks.BetaSchedule(warmup_steps=4, end=float(vae.beta)),
+        callbacks.DisentanglementMetrics((images, FACTORS), tmp_path, num_points=20),
         callbacks.ELBOLogger(tmp_path, print_table=False),
         callbacks.LatentMap(images, tmp_path, LABELS),
         callbacks.LatentStatistics(images, tmp_path),
