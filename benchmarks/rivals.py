@@ -58,39 +58,32 @@ def ours(images, sizes, steps_per_execution=64):
     return lambda steps: vae.fit(batches, steps_per_epoch=steps, verbose=0)
 
 
-def ours_convolutional(images, sizes):
-    """`keras_vae` with `fit` and the convolutional networks: not a rival, but a size."""
-    import keras
-
-    import keras_vae
-
-    side = math.isqrt(sizes.pixels)
-    shape = (side, side, 1)
-    vae = keras_vae.VAE(
-        keras_vae.networks.conv_encoder(shape, sizes.latent),
-        keras_vae.networks.conv_decoder(shape, sizes.latent),
-        seed=0,
-    )
-    vae.compile(keras.optimizers.Adam(RATE), steps_per_execution=16)
-    images = images.reshape(-1, *shape)
-    batches = keras_vae.datasets.from_arrays(images, batch_size=sizes.batch).repeat()
-    return lambda steps: vae.fit(batches, steps_per_epoch=steps, verbose=0)
-
-
 def ours_as_it_comes(images, sizes):
-    """`keras_vae` with `fit` and no argument to make it fast."""
+    """`keras_vae` with `fit` and no argument but the optimizer."""
+    return ours(images, sizes, steps_per_execution=None)
+
+
+def ours_step_by_step(images, sizes):
+    """`keras_vae` with `fit`, one step an execution, as a callback with a batch hook has it."""
     return ours(images, sizes, steps_per_execution=1)
 
 
 def stock_fit(images, sizes):
     """A Keras model as tutorials write it: own `train_step`, `Mean` trackers, stock `fit`."""
     import keras
+
+    return stock_training(*_keras_networks(keras, sizes), images, sizes.batch)
+
+
+def stock_training(encoder, decoder, images, batch):
+    """`run` of such a model of two networks."""
+    import keras
     import tensorflow as tf
 
     class VAE(keras.Model):
         def __init__(self):
             super().__init__()
-            self.encoder, self.decoder = _keras_networks(keras, sizes)
+            self.encoder, self.decoder = encoder, decoder
             self.trackers = [keras.metrics.Mean(name=n) for n in ("loss", "reconstruction", "kl")]
             self.seeds = keras.random.SeedGenerator(0)
 
@@ -118,14 +111,14 @@ def stock_fit(images, sizes):
 
     vae = VAE()
     vae.compile(optimizer=keras.optimizers.Adam(RATE))
-    rows = len(images) // sizes.batch * sizes.batch
+    rows = len(images) // batch * batch
 
     def run(steps):
         left = steps
         while left > 0:
-            some = min(rows, left * sizes.batch)
-            vae.fit(images[:some], batch_size=sizes.batch, epochs=1, verbose=0)
-            left -= some // sizes.batch
+            some = min(rows, left * batch)
+            vae.fit(images[:some], batch_size=batch, epochs=1, verbose=0)
+            left -= some // batch
 
     return run
 
@@ -275,8 +268,8 @@ def pytorch(images, sizes):
     return run
 
 
-def jax_step(images, sizes):
-    """JAX by hand: one jitted step with Adam written out, called from Python."""
+def jax_training(images, sizes):
+    """JAX by hand, Adam written out: a training step, and the state that it begins with."""
     import jax
     import jax.numpy as jnp
 
@@ -300,7 +293,6 @@ def jax_step(images, sizes):
         kl = 0.5 * (loc**2 + scale**2 - 1) - jnp.log(scale)
         return reconstruction + BETA * jnp.mean(kl)
 
-    @jax.jit
     def step(state, x, key):
         t, w, m, v = state
         gradients = jax.grad(loss_of)(w, x, jax.random.fold_in(key, t))
@@ -312,7 +304,15 @@ def jax_step(images, sizes):
         return t, w, m, v
 
     zeros = jax.tree.map(jnp.zeros_like, weights)
-    state = (jnp.array(0), weights, zeros, zeros)
+    return step, (jnp.array(0), weights, zeros, zeros)
+
+
+def jax_step(images, sizes):
+    """One jitted step, called from Python."""
+    import jax
+
+    step, state = jax_training(images, sizes)
+    step = jax.jit(step)
     random = np.random.default_rng(0)
     key = jax.random.key(1)
 
@@ -320,6 +320,29 @@ def jax_step(images, sizes):
         nonlocal state
         for _ in range(steps):
             state = step(state, images[random.integers(0, len(images), sizes.batch)], key)
+        state[0].block_until_ready()
+
+    return run
+
+
+def jax_scan(images, sizes, steps_a_call=64):
+    """`lax.scan` over 64 steps, on batches that NumPy gathers."""
+    import jax
+
+    step, state = jax_training(images, sizes)
+    key = jax.random.key(1)
+
+    @jax.jit
+    def steps_in_one_call(state, batches):
+        return jax.lax.scan(lambda s, x: (step(s, x, key), None), state, batches)[0]
+
+    random = np.random.default_rng(0)
+
+    def run(steps):
+        nonlocal state
+        for _ in range(-(-steps // steps_a_call)):
+            rows = random.integers(0, len(images), (steps_a_call, sizes.batch))
+            state = steps_in_one_call(state, images[rows])
         state[0].block_until_ready()
 
     return run
@@ -357,12 +380,13 @@ RIVALS = {
     "stock_fit": stock_fit,
     "pytorch": pytorch,
     "jax": jax_step,
+    "jax_scan": jax_scan,
+    "ours_step_by_step": ours_step_by_step,
     "ours_as_it_comes": ours_as_it_comes,
     "ours": ours,
     "bare_xla_loop": bare_xla_loop,
     "floor": floor,
 }
-OTHERS = {"ours_convolutional": ours_convolutional}
 
 
 def _keras_networks(keras, sizes):

@@ -13,7 +13,8 @@ Further tables, instead of that of the rivals:
 
     --batch-sizes 64,256,1024     images a second of `ours` against the batch size
     --hidden-sizes 100,400,1600   time a step of `ours` and the floor against the layers' width
-    --image-sizes 28,56,112       the same against the images' side, and the convolutional networks
+    --image-sizes 28,56,112       the same against the images' side
+    --networks keras_io,burgess   convolutional networks, beside PyTorch in both memory formats
 """
 
 import argparse
@@ -28,25 +29,35 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import convolutional_rivals
 import numpy as np
 import rivals
 
 from keras_vae.drawing import PALETTE
 
-LIBRARIES = {"pytorch": "torch", "jax": "jax"}
+ALL = rivals.RIVALS | convolutional_rivals.RIVALS
+LIBRARIES = {
+    "pytorch": "torch",
+    "conv_pytorch": "torch",
+    "conv_pytorch_channels_last": "torch",
+    "jax": "jax",
+    "jax_scan": "jax",
+}
 NAMES = {
     "eager": "eager TensorFlow, by hand",
     "graph": "TensorFlow, tf.function",
     "graph_xla": "TensorFlow, tf.function with XLA",
     "stock_fit": "Keras train_step, as in tutorials",
     "pytorch": "PyTorch, by hand",
-    "jax": "JAX, by hand, jitted",
+    "jax": "JAX, by hand, one jitted step",
+    "jax_scan": "JAX, by hand, a scan over 64 steps",
+    "ours_step_by_step": "keras_vae, steps_per_execution=1",
     "ours_as_it_comes": "keras_vae, no argument for speed",
     "ours": "keras_vae, steps_per_execution=64",
     "bare_xla_loop": "one XLA loop, nothing logged",
     "floor": "the matrix products alone",
 }
-SLOW = {"eager": 8, "ours_convolutional": 16}  # Takes that many times fewer steps a round.
+SLOW = {"eager": 8}  # Takes that many times fewer steps a round.
 
 
 def main():
@@ -61,6 +72,7 @@ def main():
     add("--batch-sizes", help="numbers, separated by commas")
     add("--hidden-sizes", help="numbers, separated by commas")
     add("--image-sizes", help="numbers, separated by commas")
+    add("--networks", help=f"({','.join(convolutional_rivals.NETWORKS)})")
     add("--output-dir", type=Path, default=Path("runs/throughput"), help="(runs/throughput)")
     options = parser.parse_args()
     options.output_dir.mkdir(parents=True, exist_ok=True)
@@ -77,7 +89,9 @@ def main():
         for number in (numbers or "").split(",")
         if number
     ]
-    if sizes:
+    if options.networks:
+        compare_networks(options.networks.split(","), options)
+    elif sizes:
         compare_sizes(sizes, options)
     else:
         compare_rivals(names, options)
@@ -121,29 +135,54 @@ def compare_rivals(names, options):
 
 def compare_sizes(sizes, options):
     """`ours` and the floor at other sizes."""
-    names = ["ours", "floor", *(rivals.OTHERS if options.image_sizes else ())]
+    names = ["ours", "floor"]
     runs = measure([(name, size) for size in sizes for name in names], options)
     rows = []
-    print(
-        "\n batch  hidden  pixels   images/s   ms/step   floor ms/step   floor/ours   conv. ms/step"
-    )
+    print("\n batch  hidden  pixels   images/s   ms/step   floor ms/step   floor/ours")
     for size in sizes:
-        ours, floor, *others = (statistics.median(runs[name, size].seconds) for name in names)
-        convolutional = 1000 * others[0] if others else float("nan")
+        ours, floor = (statistics.median(runs[name, size].seconds) for name in names)
         rows.append(
             {
                 **dataclasses.asdict(size),
                 "images_per_second": size.batch / ours,
                 "milliseconds_per_step": 1000 * ours,
                 "floor_milliseconds_per_step": 1000 * floor,
-                "convolutional_milliseconds_per_step": convolutional,
             }
         )
         print(
             f"{size.batch:6} {size.hidden:7} {size.pixels:7} {size.batch / ours:10.0f} "
-            f"{1000 * ours:9.3f} {1000 * floor:15.3f} {floor / ours:11.2f} {convolutional:14.2f}"
+            f"{1000 * ours:9.3f} {1000 * floor:15.3f} {floor / ours:11.2f}"
         )
     write_csv(options.output_dir / "sizes.csv", rows)
+
+
+def compare_networks(names, options):
+    """`ours` beside PyTorch, of convolutional networks."""
+    networks = [convolutional_rivals.NETWORKS[name] for name in names]
+    contestants = [(rival, net) for net in networks for rival in convolutional_rivals.RIVALS]
+    runs = measure(contestants, options)
+    rows = []
+    print("\nnetwork     rival                        ms/step    from      to   first s   ours is")
+    for (rival, network), run in runs.items():
+        ours = runs["conv_ours", network].seconds
+        ratios = [theirs / own for theirs, own in zip(run.seconds, ours, strict=False)]
+        low, middle, high = (1000 * f(run.seconds) for f in (min, statistics.median, max))
+        rows.append(
+            {
+                "network": network.name,
+                "rival": rival,
+                "milliseconds_per_step": middle,
+                "least": low,
+                "most": high,
+                "first_call_seconds": run.first,
+                "ours_by_rounds": statistics.median(ratios),
+            }
+        )
+        print(
+            f"{network.name:11} {rival:28} {middle:7.2f} {low:7.2f} {high:7.2f} {run.first:9.1f}   "
+            f"{statistics.median(ratios):.2f} x ({min(ratios):.2f} to {max(ratios):.2f})"
+        )
+    write_csv(options.output_dir / "convolutions.csv", rows)
 
 
 @dataclasses.dataclass
@@ -187,6 +226,8 @@ def measure(contestants, options) -> dict:
 
 def round_length(name, sizes, steps):
     """Fewer steps where each takes longer, always a multiple of 64."""
+    if isinstance(sizes, convolutional_rivals.Convolutions):
+        return max(16, steps // 32)
     work = sizes.batch * sizes.hidden * sizes.pixels / (64 * 100 * 784) * SLOW.get(name, 1)
     return max(64, int(steps / work) // 64 * 64)
 
@@ -214,7 +255,7 @@ def serve(name, sizes, connection):
     images[images < 0.8] = 0.0  # As dark as MNIST's.
     steps = connection.recv()
     start = time.perf_counter()
-    run = (rivals.RIVALS | rivals.OTHERS)[name](images, sizes)
+    run = ALL[name](images, sizes)
     run(64)
     connection.send((time.perf_counter() - start, 0.0))
     run(steps)  # A process is slower at first, whoever trains in it.

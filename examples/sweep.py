@@ -194,7 +194,7 @@ def train(sweep: Sweep, trial: optuna.Trial, folder: Path) -> dict:
     vae = build(setting, images.element_spec.shape[1:])
     optimizer = keras.optimizers.Adam(setting["learning_rate"])
     # Keras leaves XLA off where there is only a CPU; there it halves the time.
-    vae.compile(optimizer, steps_per_execution=64, jit_compile=setting["jit_compile"])
+    vae.compile(optimizer, jit_compile=setting["jit_compile"])
 
     def report(epoch, logs):
         trial.report(logs["val_elbo"], epoch)

@@ -125,7 +125,7 @@ def train(name: str, dataset: str, epochs: int, steps: int | None = None, seed: 
         # Grey noise would take long to become digits.
         first = {"split": f"train[:{PSEUDO_INPUTS}]", "batch_size": PSEUDO_INPUTS}
         vae.pseudo_inputs.assign(next(iter(keras_vae.datasets.load(dataset, **first))))
-    vae.compile(optimizer=keras.optimizers.Adam(1e-3), steps_per_execution=64)
+    vae.compile(optimizer=keras.optimizers.Adam(1e-3))
     clock = EpochClock()
     callbacks = [clock, *member.get("callbacks", lambda _: [])(epochs)]
     losses = vae.fit(images, epochs=epochs, callbacks=callbacks, verbose=0).history["loss"]

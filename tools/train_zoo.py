@@ -165,7 +165,7 @@ def train(name: str, directory: Path, seed: int = 0, epochs: int | None = None):
     if isinstance(vae, objectives.VampPriorVAE):
         # Grey noise would take long to become digits.
         vae.pseudo_inputs.assign(next(iter(images))[: vae.num_pseudo_inputs])
-    vae.compile(optimizer=keras.optimizers.Adam(rate), steps_per_execution=64)
+    vae.compile(optimizer=keras.optimizers.Adam(rate))
 
     began = time.perf_counter()
     if epochs is None:

@@ -1,0 +1,60 @@
+"""Memory while one process calls `fit` over and over, as a long notebook does.
+
+    python benchmarks/repeated_fits.py [--fits 200]
+
+Trains a small model on the same images again and again: as an array, as a `tf.data` pipeline, and
+as one of `keras_vae.datasets`. Prints the memory that the process holds and the number of Python
+objects after the 1st, the 10th and then every 50th call. Linux only.
+"""
+
+import argparse
+import gc
+import os
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import keras_vae
+
+SHAPE = (28, 28, 1)
+
+
+def main():
+    """Prints a line for each kind of data."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--fits", type=int, default=200, help="calls of `fit` for each (200)")
+    options = parser.parse_args()
+    images = np.random.default_rng(0).random((640, *SHAPE), dtype=np.float32)
+    kinds = {
+        "array": images,
+        "tf.data": tf.data.Dataset.from_tensor_slices(images).batch(64),
+        "keras_vae.datasets": keras_vae.datasets.from_arrays(images, batch_size=64),
+    }
+    vae = keras_vae.VAE(
+        keras_vae.networks.mlp_encoder(SHAPE, 10, [100, 100]),
+        keras_vae.networks.mlp_decoder(SHAPE, 10, [100, 100]),
+        seed=0,
+    )
+    vae.compile(keras.optimizers.Adam(1e-3))
+    print(f"{'':20} fits    MiB    objects")
+    for name, data in kinds.items():
+        batch_size = {"batch_size": 64} if isinstance(data, np.ndarray) else {}
+        for number in range(1, options.fits + 1):
+            vae.fit(data, verbose=0, **batch_size)
+            if number in (1, 10) or number % 50 == 0:
+                gc.collect()
+                print(f"{name:20} {number:4} {resident():6.0f} {len(gc.get_objects()):10}")
+
+
+def resident():
+    """MiB of memory that the process holds."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+if __name__ == "__main__":
+    main()
