@@ -178,6 +178,9 @@ def finished(batches: tf.data.Dataset, count: int, first_batch: int) -> tf.data.
     # An autotuned pipeline ends only when its tuner wakes up, which sleeps ever longer: an epoch
     # could wait for its end as long as it had taken.
     options.autotune.enabled = False
+    # TensorFlow would look for a better graph whenever an iterator is made, which takes a third of
+    # a second where the images are in it, and find none.
+    options.experimental_optimization.apply_default_optimizations = False
     if not first_batch:
         batches = batches.apply(tf.data.experimental.assert_cardinality(count))
     return batches.prefetch(PREFETCHED_BATCHES).with_options(options)
