@@ -82,6 +82,12 @@ def make_vae():
     return make
 
 
+@pytest.fixture
+def steps_one_by_one(monkeypatch):
+    """Spares a test the compilation of a loop over steps, which costs more than its steps do."""
+    monkeypatch.setattr("keras_vae.training.term_trainer.loop_pays", lambda model: False)
+
+
 @pytest.fixture(scope="session")
 def load_program():
     """Loads a program of this repository, such as `"examples/mnist.py"`, as a module of its own."""

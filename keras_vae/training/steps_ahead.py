@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 import keras
 
 from keras_vae.keras_internals import profiles_batches
+from keras_vae.training.compiled_steps import STACK_LENGTH
 
 # How long a call may take, in seconds: the progress bar moves ten times as often.
 _CALL_SECONDS = 0.1
@@ -63,9 +64,11 @@ class StepsAhead:
             StopIteration: If the data have ended.
         """
         lookout = self._lookout()
-        if lookout is None or not self._takes(iterator):
+        if lookout is None:
             return self._one_by_one(iterator)
         if not lookout.logs:
+            if not self._takes(iterator):
+                return self._one_by_one(iterator)
             start = time.perf_counter()
             logs = self._run(iterator, min(self._steps, lookout.steps_until_look()))
             self._keep_pace(len(logs), time.perf_counter() - start)
@@ -76,7 +79,8 @@ class StepsAhead:
     def _keep_pace(self, steps, seconds):
         if self._is_warm:  # The first call has compiled.
             most = min(int(_CALL_SECONDS * steps / seconds), _GROWTH * steps, _MOST_STEPS)
-            self._steps = max(1, most)
+            # Whole stacks, if there is time for one.
+            self._steps = max(1, most if most < STACK_LENGTH else most - most % STACK_LENGTH)
         self._is_warm = True
 
 

@@ -12,6 +12,8 @@ import keras_vae
 from keras_vae import presets
 from keras_vae.evaluation import evaluate_elbo
 
+pytestmark = pytest.mark.usefixtures("steps_one_by_one")
+
 # Images of one bright half, left or right: a model learns them in seconds.
 SIDES = np.random.default_rng(0).integers(0, 2, 320)
 IMAGES = np.full((320, 4, 4, 1), 0.02, np.float32)

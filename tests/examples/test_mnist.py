@@ -14,6 +14,8 @@ from PIL import Image
 import keras_vae
 from keras_vae.datasets import source
 
+pytestmark = pytest.mark.usefixtures("steps_one_by_one")
+
 ROOT = Path(__file__).parents[2]
 SETTINGS = ["--steps", "5", "--batch-size", "8", "--hidden-sizes", "6", "--latent-dim", "3"]
 
