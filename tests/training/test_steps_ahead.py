@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 import keras_vae
-from keras_vae.callbacks import ELBOLogger, StopOnNonFinite
+from keras_vae.callbacks import BetaSchedule, ELBOLogger, StopOnNonFinite
 from keras_vae.training import compiled_steps, steps_ahead
 
 SHAPE = (4, 4, 1)
@@ -443,3 +443,17 @@ def test_validation_is_that_of_single_steps(pair, images):
     assert histories[0].keys() == histories[1].keys() >= {"val_loss", "val_elbo"}
     for name, values in histories[0].items():
         np.testing.assert_allclose(values, histories[1][name], rtol=1e-5)
+
+
+def test_a_schedule_sets_every_step_of_its_warm_up(pair, images, tmp_path, monkeypatch):
+    calls, rows = calls_of(pair[0], monkeypatch), []
+    for number, model in enumerate(pair):
+        callbacks = [
+            BetaSchedule(warmup_steps=4, end=2.0),
+            ELBOLogger(tmp_path / str(number), frequency=1, print_table=False),
+        ]
+        model.fit(endless(images), steps_per_epoch=12, verbose=0, callbacks=callbacks)
+        rows.append([(row["step"], row) for row in callbacks[1].rows])
+    assert [row["beta"] for _, row in rows[0]] == [0.0, 0.5, 1.0, 1.5] + [2.0] * 8
+    assert calls[:4] == [1] * 4 and max(calls) > 1
+    assert_same_logs(*rows)

@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 
@@ -38,3 +40,14 @@ def test_epochs():
 def test_rejects_what_is_no_frequency(value):
     with pytest.raises(ValueError, match=r"`frequency`.*Expected 'power_of_two'.*Received"):
         Frequency(value)
+
+
+@pytest.mark.parametrize("value", ["power_of_two", "logarithmic", 1, 3, 50])
+def test_the_next_due_step_is_the_first_of_those_that_follow(value):
+    frequency = Frequency(value)
+    for step in range(200):
+        assert frequency.next_due(step) == frequency.due(step, 10_000)[0]
+
+
+def test_by_epochs_no_step_is_due_next():
+    assert Frequency("epoch").next_due(7) == math.inf
