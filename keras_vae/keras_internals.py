@@ -41,6 +41,13 @@ def optimized_variables(optimizer: keras.optimizers.Optimizer) -> list:
     return list(_get(optimizer, "_trainable_variables", "to build optimizers as they were"))
 
 
+def runs_one_dnn() -> bool:
+    """Whether TensorFlow's operations on a CPU are those of the oneDNN library."""
+    purpose = "to tell when convolutions could be faster"
+    port = _module("tensorflow.python.util._pywrap_util_port", purpose)
+    return _get(port, "IsMklEnabled", purpose)()
+
+
 def begin_at_epoch(model: keras.Model, epoch: int | None):
     """Tells the `fit` that is under way at which epoch to begin; `None` takes it back.
 

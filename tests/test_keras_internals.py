@@ -47,6 +47,10 @@ def test_batches_are_counted_where_gradients_accumulate():
     assert int(model.optimizer.iterations) == 3
 
 
+def test_one_dnn_is_on_or_off():
+    assert keras_internals.runs_one_dnn() in (True, False)
+
+
 def test_the_learning_rate_is_the_schedule_or_the_variable_behind_it():
     schedule = keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.5)
     assert keras_internals.learning_rate_of(keras.optimizers.SGD(schedule)) is schedule
@@ -335,6 +339,10 @@ def changed(name, patch):
         board = keras.callbacks.TensorBoard("logs")
         patch.delattr(board, "_should_trace")
         keras_internals.profiles_batches(board)
+    elif name == "runs_one_dnn":
+        port = importlib.import_module("tensorflow.python.util._pywrap_util_port")
+        patch.delattr(port, "IsMklEnabled")
+        keras_internals.runs_one_dnn()
     elif name == "validates":
         keras_internals.validates({"_use_cached_validation_data": True})
     elif name == "forget_graph_seed":

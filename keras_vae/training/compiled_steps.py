@@ -46,8 +46,13 @@ def loop_pays(model: keras.Model) -> bool:
     layers = all_layers(model)
     if not all(layer.supports_jit for layer in layers):
         return False
+    return not convolves_on_cpu(model)
+
+
+def convolves_on_cpu(model: keras.Model) -> bool:
+    """Whether a model has convolutions, and this machine nothing but CPUs."""
     on_cpu = all(device.device_type == "CPU" for device in tf.config.list_physical_devices())
-    return not (on_cpu and any(isinstance(layer, _CONVOLUTIONS) for layer in layers))
+    return on_cpu and any(isinstance(layer, _CONVOLUTIONS) for layer in all_layers(model))
 
 
 def compiled_loop(model):
@@ -105,7 +110,14 @@ class CompiledSteps:
             done, _ = tf.while_loop(not_done, stack_and_train, (0, first), parallel_iterations=1)
             return done, model.get_metrics_result()
 
+        @tf.function(reduce_retracing=True, autograph=False)
+        def train_one(iterator):
+            alone = tf.nest.map_structure(lambda part: part[None], iterator.get_next())
+            train_on_stack(alone, tf.constant(1))
+            return model.get_metrics_result()
+
         self._train = train
+        self._train_one = train_one
 
     def takes(self, iterator) -> bool:
         """Whether the steps that an iterator feeds can be compiled, which is said once if not.
@@ -142,6 +154,21 @@ class CompiledSteps:
         if done == 0:
             raise StopIteration
         return done, logs
+
+    def one(self, iterator) -> dict:
+        """Trains one step, for which there is a loop of its own: filling a stack takes longer.
+
+        Args:
+            iterator: What Keras iterates over.
+
+        Returns:
+            The logs after it.
+
+        Raises:
+            tf.errors.OutOfRangeError: If the iterator has nothing left.
+        """
+        keep_freed_memory()
+        return self._train_one(iterator)
 
     def train_function(self, iterator) -> dict:
         """What `fit` calls in place of Keras's own function: a stack's steps, and their logs."""

@@ -21,6 +21,8 @@ _CALL_SECONDS = 0.1
 _GROWTH = 8
 # A tracker of terms remembers twice as many.
 _MOST_STEPS = 512
+# Fewer steps than these are not worth what it takes to get ready to do them one by one.
+_A_WHILE = 200
 
 _TRAIN_HOOKS = ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end")
 _TEST_HOOKS = ("on_test_batch_begin", "on_test_batch_end")
@@ -35,6 +37,8 @@ class StepsAhead:
         takes: Function that tells whether it can do that with an iterator.
         one_by_one: Keras's own function.
         lookout: Function that returns the `Lookout` of the call that is under way, or `None`.
+        run_one: Like `run`, of an iterator alone: what does one step where somebody looks after
+            each for a while. Defaults to `None`: `run`, of one step.
     """
 
     def __init__(
@@ -43,8 +47,10 @@ class StepsAhead:
         takes: Callable[[object], bool],
         one_by_one: Callable,
         lookout: Callable,
+        run_one: Callable[[object], list] | None = None,
     ):
         self._run = run
+        self._run_one = run_one or (lambda iterator: run(iterator, 1))
         self._takes = takes
         self._one_by_one = one_by_one
         self._lookout = lookout
@@ -61,7 +67,7 @@ class StepsAhead:
             The step's logs.
 
         Raises:
-            StopIteration: If the data have ended.
+            StopIteration or tf.errors.OutOfRangeError: If the data have ended.
         """
         lookout = self._lookout()
         if lookout is None:
@@ -69,9 +75,12 @@ class StepsAhead:
         if not lookout.logs:
             if not self._takes(iterator):
                 return self._one_by_one(iterator)
-            start = time.perf_counter()
-            logs = self._run(iterator, min(self._steps, lookout.steps_until_look()))
-            self._keep_pace(len(logs), time.perf_counter() - start)
+            if lookout.looks_after_each():
+                logs = self._run_one(iterator)
+            else:
+                start = time.perf_counter()
+                logs = self._run(iterator, min(self._steps, lookout.steps_until_look()))
+                self._keep_pace(len(logs), time.perf_counter() - start)
             lookout.steps_done += len(logs)
             lookout.logs = logs[::-1]
         return lookout.logs.pop()
@@ -120,14 +129,23 @@ class Lookout(keras.callbacks.Callback):
 
     def steps_until_look(self) -> int | float:
         """How many steps may be run before somebody looks."""
+        step = self._step()
+        return max(1, min(self._next_look(step) - step, self._steps - self.steps_done))
+
+    def looks_after_each(self) -> bool:
+        """Whether somebody looks after every step for a while, as far as three of them tell."""
+        step = self._step()
+        return all(self._next_look(at) == at + 1 for at in (step, step + 1, step + _A_WHILE))
+
+    def _step(self):
+        return 0 if self._steps_taken is None else self._steps_taken()
+
+    def _next_look(self, step):
+        """The first step after `step` at whose end a callback looks."""
         if self._steps_taken is None:
             looks = any(_overrides(callback, _TEST_HOOKS) for callback in self._callbacks)
-            until = 1 if looks else math.inf
-        else:
-            step = self._steps_taken()
-            looks = (_next_look(callback, step) for callback in self._callbacks)
-            until = min(looks, default=math.inf) - step
-        return max(1, min(until, self._steps - self.steps_done))
+            return step + 1 if looks else math.inf
+        return min((_next_look(callback, step) for callback in self._callbacks), default=math.inf)
 
     def on_epoch_begin(self, epoch, logs=None):
         """Begins to count anew."""

@@ -12,6 +12,7 @@ import tensorflow as tf
 from keras_vae import arguments
 from keras_vae.keras_internals import BuildsWithoutData, batches_seen, strategy_of
 from keras_vae.noise import standard_normal
+from keras_vae.training import one_dnn
 from keras_vae.training.checked_data import ChecksData
 from keras_vae.training.compiled_steps import (
     STACK_LENGTH,
@@ -369,6 +370,7 @@ class TermTrainer(ChecksData, BuildsWithoutData, abc.ABC):
             return
         self._tracker_of_terms.built = False
         self.prepare_to_train()
+        one_dnn.say_if_off(self)
         super().make_train_function(force)
         one_by_one = self.train_function
         if self._chooses_steps:
@@ -378,6 +380,7 @@ class TermTrainer(ChecksData, BuildsWithoutData, abc.ABC):
                 steps.takes,
                 one_by_one,
                 lambda: self._lookout,
+                lambda iterator: [steps.one(iterator)],
             )
         elif self.jit_compile and self.steps_per_execution > 1 and self._loop_pays():
             steps = CompiledSteps(self, one_by_one, stack_length=self.steps_per_execution)

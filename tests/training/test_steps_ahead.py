@@ -179,7 +179,7 @@ def test_one_that_says_when_it_looks_finds_the_model_as_that_step_left_it(
 def test_how_far_it_ran_ahead_changes_no_bit(pair, restartable, images, monkeypatch):
     class Near(Reader):
         def next_look(self, step):
-            return step + 1
+            return step // 2 * 2 + 2
 
     model, calls = pair[0], calls_of(pair[0], monkeypatch)
     data = {"x": endless(images), "steps_per_epoch": 12, "verbose": 0}
@@ -189,7 +189,7 @@ def test_how_far_it_ran_ahead_changes_no_bit(pair, restartable, images, monkeypa
     calls.clear()
     restartable[0].begin_anew()
     model.fit(**data, callbacks=[Near()])
-    assert calls == [1] * 12
+    assert calls == [2] * 6
     for one, other in zip(far, model.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
 
@@ -327,6 +327,43 @@ def test_keras_callbacks_do_what_they_do_with_single_steps(pair, images, tmp_pat
 def test_who_looks_at_single_steps(callback, looks):
     lookout = steps_ahead.Lookout([callback], None, lambda: 7)
     assert lookout.steps_until_look() == (1 if looks else math.inf)
+
+
+class Looks(keras.callbacks.Callback):
+    """Looks at what steps it is told."""
+
+    def __init__(self, next_look):
+        super().__init__()
+        self.next_look = next_look
+
+
+@pytest.mark.parametrize(
+    ("next_look", "after_each"),
+    [
+        (lambda step: step + 1, True),
+        (lambda step: math.inf, False),
+        (lambda step: step + 1 if step < 1000 else math.inf, True),
+        (lambda step: step + 1 if step < 100 else math.inf, False),
+        (lambda step: 1 << step.bit_length(), False),
+        (lambda step: step // 2 * 2 + 2, False),
+    ],
+    ids=["each", "none", "long warm-up", "short warm-up", "powers of two", "every second"],
+)
+def test_who_looks_after_each_step_for_a_while(next_look, after_each):
+    assert steps_ahead.Lookout([Looks(next_look)], None, lambda: 0).looks_after_each() is after_each
+
+
+def test_steps_that_are_each_looked_at_fill_no_stack(pair, images, monkeypatch):
+    stacks, alone, one = calls_of(pair[0], monkeypatch), [], compiled_steps.CompiledSteps.one
+
+    def spy(self, iterator):
+        alone.append(one(self, iterator))
+        return alone[-1]
+
+    monkeypatch.setattr(compiled_steps.CompiledSteps, "one", spy)
+    pair[0].fit(batches(images), epochs=2, verbose=0, callbacks=[Onlooker()])
+    assert len(alone) == 10
+    assert not stacks
 
 
 def test_a_subclass_of_a_known_callback_is_known_by_its_hooks():
