@@ -7,6 +7,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     # There is a process a core already.
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 
+import collections
 import gc
 import importlib.util
 import subprocess
@@ -25,6 +26,22 @@ gc.collect()
 gc.freeze()
 
 IMAGE_SHAPE = (4, 4, 1)
+
+
+def pytest_xdist_auto_num_workers():
+    """One process more than cores: some tests wait for a process that they have started."""
+    # Who sets this knows better; pytest-xdist reads it where nothing is returned.
+    if "PYTEST_XDIST_AUTO_NUM_WORKERS" not in os.environ:
+        return (os.process_cpu_count if hasattr(os, "process_cpu_count") else os.cpu_count)() + 1
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    """Files with the most to do come first, so that no process is left with a long one at the end."""
+    work = collections.Counter()
+    for item in items:
+        work[item.path] += 10 if item.get_closest_marker("slow") else 1
+    items.sort(key=lambda item: -work[item.path])
 
 
 @pytest.fixture(autouse=True)

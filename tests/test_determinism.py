@@ -103,6 +103,7 @@ def assert_same(found, expected):
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_with_and_without_callbacks(plain, images, tmp_path, name):
     trained, expected = plain(name)
@@ -114,6 +115,7 @@ def test_a_second_model_of_the_same_seed_is_the_same(plain, images):
     assert_same(Trained("VAE").train(images), plain("VAE")[1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_another_seed_gives_other_weights(images, name):
     one, other = (Trained(name, seed=seed, run_eagerly=True).train(images) for seed in (3, 4))
@@ -122,6 +124,7 @@ def test_another_seed_gives_other_weights(images, name):
     assert differ == (name != "Autoencoder")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "how"),
     [("VAE", {"steps_per_execution": 1, "jit_compile": True})]
@@ -142,6 +145,7 @@ def test_under_xla(plain, images, name, how):
         assert trained.model.step_logs(step) == pytest.approx(logs, rel=1e-3, abs=1e-4)
 
 
+@pytest.mark.slow
 # One optimizer, and two.
 @pytest.mark.parametrize("name", ["VAE", "FactorVAE"])
 def test_several_steps_an_execution_without_xla(plain, images, name):

@@ -129,6 +129,7 @@ def test_outputs_that_no_likelihood_takes_are_refused(images):
         compiled(decode=keras.Model(inputs, pixels))
 
 
+@pytest.mark.slow
 def test_a_shipped_model_passes():
     vae = keras_vae.VAE.from_preset("mnist_seed")
     images = np.random.default_rng(0).random((4, 28, 28, 1), dtype=np.float32)

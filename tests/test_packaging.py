@@ -173,6 +173,7 @@ def test_the_packages_are_the_folders_with_an_init_file():
     assert modules == folders
 
 
+@pytest.mark.slow
 def test_the_callbacks_are_there_when_they_are_asked_for_and_not_before(run_python):
     printed = run_python(
         "import sys, keras_vae\n"
@@ -194,6 +195,7 @@ def test_every_public_name_exists_and_is_documented():
     assert {"VAE", "callbacks", "datasets", "networks"} <= set(keras_vae.__all__)
 
 
+@pytest.mark.slow
 def test_importing_loads_neither_tensorflow_datasets_nor_pyplot(run_python):
     # Keras loads pyplot by itself where it is installed: only what comes on top counts.
     printed = run_python(
@@ -229,6 +231,7 @@ def test_tensorboard_is_an_extra_that_the_tests_have():
     assert "keras-vae[tensorboard,disentanglement]" in extras["test"]
 
 
+@pytest.mark.slow
 def test_scikit_learn_is_an_extra_that_the_tests_have_and_loads_when_it_is_used(run_python):
     extras = BUILD["project"]["optional-dependencies"]
     (requirement,) = extras["disentanglement"]

@@ -229,6 +229,7 @@ def test_a_shipped_preset_decodes_what_it_did_when_it_was_made(name):
     np.testing.assert_allclose(images[:, 14, ::4, 0], pinned["middle_rows"], atol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", presets.names())
 def test_a_shipped_preset_goes_on_training_and_round_trips(name, tmp_path):
     vae = keras_vae.VAE.from_preset(name)
@@ -270,6 +271,7 @@ def test_a_card_that_could_not_be_read_is_not_written(tmp_path, details, message
     assert not any(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_a_second_card_is_not_written_into_a_folder(saved, tmp_path):
     _, folder = saved
     folder = folder.rename(tmp_path / "renamed")
@@ -279,6 +281,7 @@ def test_a_second_card_is_not_written_into_a_folder(saved, tmp_path):
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("failing", ["the model", "the card"])
 @pytest.mark.parametrize("is_first", [True, False])
 def test_a_saving_that_fails_leaves_what_there_was(

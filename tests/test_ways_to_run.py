@@ -120,6 +120,7 @@ for scope in (contextlib.nullcontext(), mirrored.scope()):
 # Saving ------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_fresh_process_continues_as_if_unbroken(make_vae, images, tmp_path, run_python):
     vae = make_vae(seed=11, likelihood=keras_vae.distributions.Gaussian(0.5, learn_scale=True))
     vae.fit(images, batch_size=BATCH, shuffle=False, epochs=2, verbose=0)
@@ -195,6 +196,7 @@ def test_a_clone_is_untrained_and_starts_at_the_first_beta(make_vae, images):
     np.testing.assert_allclose(clone(images), vae(images), atol=1e-6)
 
 
+@pytest.mark.slow
 def test_subclassed_networks_train_and_round_trip(images, tmp_path):
     vae = keras_vae.VAE(OwnEncoder(3), OwnDecoder(), beta=0.5, seed=1)
     assert not vae.built and vae.event_shape is None

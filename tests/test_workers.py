@@ -85,6 +85,7 @@ def history(folder, worker=0):
     return json.loads((folder / f"history_{worker}.json").read_text())
 
 
+@pytest.mark.slow
 def test_two_workers_train_as_one_does(runs):
     alone, together = runs
     ours, theirs = (np.loadtxt(run / "run/elbo.csv", delimiter=",", skiprows=1) for run in runs)

@@ -114,6 +114,7 @@ def test_each_row_has_the_learning_rate_of_its_step(
     np.testing.assert_allclose(read(tmp_path)["learning_rate"], expected, rtol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("save_freq", ["epoch", 2])
 def test_a_run_that_was_killed_goes_on_as_if_it_had_not_been(make_vae, images, tmp_path, save_freq):
     def train(folder, *callbacks):

@@ -46,6 +46,7 @@ def everything(vae):
     return [*vae.get_weights(), *(np.asarray(v.value) for v in vae.optimizer.variables)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", [1, 3, 5, 7])
 def test_an_interrupted_run_ends_as_one_that_never_was(make_vae, images, tmp_path, step):
     unbroken = train(make_vae, images, tmp_path / "unbroken", epochs=3)
@@ -178,6 +179,7 @@ def test_another_model_is_refused(make_vae, images, tmp_path):
         vae.fit(images, epochs=2, verbose=0, callbacks=[Resume(tmp_path)])
 
 
+@pytest.mark.slow
 def test_a_folder_takes_one_run_at_a_time(make_vae, images, tmp_path):
     program = """
 import sys
@@ -378,6 +380,7 @@ class Worse(keras.callbacks.Callback):
         logs["made_up"] = abs(epoch - self.best)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("restore", [True, False])
 @pytest.mark.parametrize("resume_first", [True, False])
 def test_a_run_that_ended_by_itself_is_finished(make_vae, images, tmp_path, restore, resume_first):
@@ -422,6 +425,7 @@ def test_values_that_the_program_asks_for_and_does_not_get_are_told(make_vae, im
     assert float(vae.optimizer.learning_rate) == 0.5 and float(vae.beta) == 1.0
 
 
+@pytest.mark.slow
 def test_sigterm_costs_the_steps_of_one_epoch_and_they_are_as_few_as_one_likes(
     make_vae, images, tmp_path
 ):

@@ -94,6 +94,7 @@ def test_it_names_term_and_step_and_brings_back_the_last_epochs_weights(
     assert_same(again.get_weights(), seen.epochs[1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("broken_by", "good"), [(1, 0), (5, 3), (6, 3), (7, 6)])
 @pytest.mark.parametrize("steps_per_execution", [1, 3])
 def test_an_epochs_weights_are_good_once_their_own_loss_is_finite(
@@ -259,6 +260,7 @@ def test_a_full_disk_is_one_warning_and_the_weights_still_come_back(
     assert os.listdir(tmp_path) == []
 
 
+@pytest.mark.slow
 def test_a_folder_that_cannot_be_written_is_an_error_before_the_first_step(
     make_vae, images, tmp_path
 ):

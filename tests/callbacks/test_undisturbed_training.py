@@ -86,6 +86,7 @@ def build(make_vae):
     return {"ours": make_vae, "foreign": foreign_vae}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["ours", "foreign"])
 def test_training_ends_with_the_same_weights_and_logs(build, images, tmp_path, kind):
     endings = []

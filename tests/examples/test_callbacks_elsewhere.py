@@ -19,6 +19,7 @@ def run(load_program, tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_every_file_appears_and_every_picture_is_readable(run):
     files = {str(path.relative_to(run)) for path in run.rglob("*") if path.is_file()}
     pictures = ("reconstructions", "prior_samples", "latent_map", "traversals/latents")

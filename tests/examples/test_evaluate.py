@@ -122,6 +122,7 @@ def test_progress_shows_unless_it_is_unwanted_or_would_break_the_json(
     assert [settings["progress"] for settings in asked] == [True, False, False]
 
 
+@pytest.mark.slow
 def test_a_keras_file_is_measured_on_the_data_set_that_is_named(
     example, loaded, make_vae, tmp_path, monkeypatch, capsys
 ):

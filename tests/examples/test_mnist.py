@@ -71,6 +71,7 @@ def test_it_leaves_everything_that_it_promises(mnist, loaded, monkeypatch, tmp_p
     assert "Mean loss of steps 1 to 5" in printed
 
 
+@pytest.mark.slow
 def test_without_mnist_it_says_so_and_takes_typeset_digits(
     mnist, loaded, monkeypatch, tmp_path, capsys
 ):
@@ -137,6 +138,7 @@ def test_a_folder_that_cannot_be_written_is_an_error_before_any_work(
     assert loaded == []
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_ends_as_one_that_never_was(mnist, loaded, monkeypatch, tmp_path):
     def train(folder):
         run(mnist, monkeypatch, *SETTINGS, "--resume", "--output-dir", str(tmp_path / folder))
@@ -174,6 +176,7 @@ def error_of(mnist, monkeypatch, capsys, status, *arguments):
     return line
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("resume", [[], ["--resume"]])
 @pytest.mark.filterwarnings("error:StopOnNonFinite")
 def test_a_training_that_diverges_is_an_error_and_leaves_no_model(
@@ -197,6 +200,7 @@ def files_of(folder):
     }
 
 
+@pytest.mark.slow
 def test_the_folder_is_named_after_the_data_set_and_another_run_in_it_is_left_alone(
     mnist, loaded, monkeypatch, tmp_path, capsys
 ):
@@ -212,6 +216,7 @@ def test_the_folder_is_named_after_the_data_set_and_another_run_in_it_is_left_al
         assert files_of(tmp_path) == before
 
 
+@pytest.mark.slow
 def test_what_is_overwritten_is_what_the_program_writes_and_nothing_else(
     mnist, loaded, monkeypatch, tmp_path
 ):
@@ -236,6 +241,7 @@ def test_what_is_overwritten_is_what_the_program_writes_and_nothing_else(
     assert int(keras.saving.load_model(folder / "model.keras").optimizer.iterations) == 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("resume", [False, True])
 def test_ctrl_c_ends_with_a_line_that_says_where_it_stopped_and_how_to_go_on(
     mnist, loaded, monkeypatch, tmp_path, capsys, resume

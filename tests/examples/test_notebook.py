@@ -115,6 +115,7 @@ def executed(tmp_path_factory):
     return notebook, folder, report
 
 
+@pytest.mark.slow
 def test_it_shows_what_the_saved_run_shows_without_errors_or_noise(executed, committed):
     notebook, _, report = executed
     assert report["dataset"] == "typeset_digits"

@@ -83,6 +83,7 @@ def trained(example, monkeypatch):
     return models
 
 
+@pytest.mark.slow
 def test_the_model_loads_and_its_card_holds_what_it_is_worth(
     example, loaded, recipe, tmp_path, monkeypatch
 ):
@@ -181,6 +182,7 @@ def test_pseudo_inputs_start_at_training_images(example, loaded, recipe, trained
     assert not np.array_equal(vae.pseudo_inputs, first)
 
 
+@pytest.mark.slow
 def test_the_seed_repeats_a_model(example, loaded, recipe, trained, tmp_path):
     recipe()
     for folder, seed in (("first", 0), ("again", 0), ("other", 1)):

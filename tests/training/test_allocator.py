@@ -26,6 +26,7 @@ def clean_environment(monkeypatch):
             monkeypatch.delenv(name)
 
 
+@pytest.mark.slow
 def test_freed_memory_is_used_again_without_page_faults(clean_environment, run_python):
     told, faults = run_python(PROGRAM).split()
     if told == "False":

@@ -52,6 +52,7 @@ def test_it_trains_as_keras_does_one_call_a_step(make_vae, images):
     assert fast.step_logs(9)["loss"] != fast.step_logs(10)["loss"]
 
 
+@pytest.mark.slow
 def test_batches_train_in_stacks_once_the_model_is_built(make_vae, batches, monkeypatch):
     taken = []
     stacked = compiled_steps._stacked
@@ -65,6 +66,7 @@ def test_batches_train_in_stacks_once_the_model_is_built(make_vae, batches, monk
     assert taken
 
 
+@pytest.mark.slow
 def test_a_stack_is_no_larger_than_its_bound(make_vae, batches, monkeypatch):
     plain = fit(make_vae, batches, PLAIN)
     # Room for a single batch.
@@ -72,6 +74,7 @@ def test_a_stack_is_no_larger_than_its_bound(make_vae, batches, monkeypatch):
     assert_same_training(plain, fit(make_vae, batches, FAST))
 
 
+@pytest.mark.slow
 def test_batch_callbacks_run_once_a_call(make_vae, batches):
     ends = []
     watch = keras.callbacks.LambdaCallback(on_train_batch_end=lambda step, logs: ends.append(step))
@@ -79,12 +82,14 @@ def test_batch_callbacks_run_once_a_call(make_vae, batches):
     assert ends == [2, 5]
 
 
+@pytest.mark.slow
 def test_a_dataset_that_ends_early_ends_the_epoch(make_vae, batches):
     with pytest.warns(UserWarning, match="ran out of data"):
         vae, _ = fit(make_vae, batches.repeat(2), FAST, steps_per_epoch=12)
     assert int(vae.optimizer.iterations) == 6
 
 
+@pytest.mark.slow
 def test_a_model_that_is_not_built_yet_is_built_by_its_first_call(images, batches):
     inputs = {"loc": keras.layers.Dense(2), "scale": keras.layers.Dense(2, "softplus")}
 

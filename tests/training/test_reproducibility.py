@@ -75,6 +75,7 @@ def test_inference_between_fits_leaves_the_training_noise_alone(make_vae, images
     )
 
 
+@pytest.mark.slow
 def test_xla_draws_the_same_noise(make_vae, images):
     first = {}
     for jit_compile in (False, True):

@@ -194,6 +194,7 @@ def test_how_far_it_ran_ahead_changes_no_bit(pair, restartable, images, monkeypa
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.slow
 def test_a_call_takes_no_longer_than_it_may(restartable, images, monkeypatch):
     model = restartable[0].begin_anew()
     model.train_function = None
@@ -273,6 +274,7 @@ def scalars(folder):
     return found
 
 
+@pytest.mark.slow
 def test_keras_callbacks_do_what_they_do_with_single_steps(pair, images, tmp_path):
     results = []
     for number, model in enumerate(pair):
@@ -427,6 +429,7 @@ class ForXla(NotForXla):
         return 1.0 * x
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layer", [NotForXla, ForXla])
 def test_layers_that_xla_cannot_compile_train_one_by_one_and_it_is_said(images, layer, monkeypatch):
     inputs = keras.Input(SHAPE)

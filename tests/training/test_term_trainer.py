@@ -80,6 +80,7 @@ def assert_terms_add_up(logs, commitment, prefix=""):
     assert logs[prefix + "loss"] == pytest.approx(total, rel=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [{}, {"steps_per_execution": 4, "jit_compile": True}])
 def test_it_trains_validates_and_logs_its_own_terms(images, options):
     model = compiled(make(commitment=0.5), **options)

@@ -143,6 +143,7 @@ MODELS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", MODELS)
 def test_training_is_bit_identical_and_every_picture_is_there(kind, make_vae, images, tmp_path):
     plain = MODELS[kind](make_vae)
