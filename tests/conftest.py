@@ -37,7 +37,7 @@ def pytest_xdist_auto_num_workers():
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items):
-    """Files with the most to do come first, so that no process is left with a long one at the end."""
+    """Files with the most to do come first, so that none of them is what the others wait for."""
     work = collections.Counter()
     for item in items:
         work[item.path] += 10 if item.get_closest_marker("slow") else 1
