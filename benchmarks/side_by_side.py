@@ -48,11 +48,11 @@ def main():
     print(f"{'':33} steps/s    from      to   of one thread")
     for name, values in rates.items():
         median = statistics.median(values)
-        print(
-            f"{name:33} {median:7.0f} {min(values):7.0f} {max(values):7.0f}   {median / alone:.2f} x"
-        )
-    for trainer in sum(teams.values(), []):
-        trainer.end()
+        spread = f"{min(values):7.0f} {max(values):7.0f}"
+        print(f"{name:33} {median:7.0f} {spread}   {median / alone:.2f} x")
+    for team in teams.values():
+        for trainer in team:
+            trainer.end()
 
 
 class Trainer:
