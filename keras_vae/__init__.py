@@ -32,6 +32,7 @@ with _warnings.catch_warnings():
         ) from _error
 
 from keras_vae import (
+    anomaly,
     datasets,
     disentanglement,
     distributions,
@@ -46,6 +47,7 @@ from keras_vae.vae import VAE
 __version__ = "0.1.0"
 __all__ = [
     "VAE",
+    "anomaly",
     "callbacks",
     "conv_decoder",
     "conv_encoder",

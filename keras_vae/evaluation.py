@@ -7,7 +7,6 @@ the mean over the images, the standard deviation over them divided by the root o
 """
 
 import math
-from collections.abc import Iterator
 
 import keras
 import numpy as np
@@ -15,13 +14,15 @@ import tensorflow as tf
 
 from keras_vae import arguments, datasets, latent_measures
 from keras_vae.distributions import is_factorized
-from keras_vae.training import given_data
+from keras_vae.held_out import check_built, checked, inputs_of, over_batches
 
 # Of decoded images at once: 13 MB of MNIST's, which stay near the processor.
 _ROWS = 4096
 
 
-def evaluate_elbo(model, dataset, seed: int = 0, progress: bool = True) -> dict[str, float]:
+def evaluate_elbo(
+    model, dataset, seed: int = 0, progress: bool = True, by_example: bool = False
+) -> dict[str, float | np.ndarray]:
     """The evidence lower bound and its two parts, with one sample of q(z|x) an image.
 
     ELBO = E_q[log p(x|z)] - KL(q(z|x) || p(z)) (Kingma & Welling, 2014, equation 3).
@@ -31,6 +32,8 @@ def evaluate_elbo(model, dataset, seed: int = 0, progress: bool = True) -> dict[
         dataset: Images `[n, *event]`, or a data set of batches of them, with or without labels.
         seed: Int. Of the samples of q(z|x). Defaults to `0`.
         progress: Bool. Whether to show a progress bar. Defaults to `True`.
+        by_example: Bool. Whether to return values by image, arrays `[n]` in the order of the data
+            and without standard errors, in place of their means. Defaults to `False`.
 
     Returns:
         `elbo`, `distortion` (-log p(x|z)) and `rate` (the KL), each in nats an image and with its
@@ -47,18 +50,19 @@ def evaluate_elbo(model, dataset, seed: int = 0, progress: bool = True) -> dict[
         distortion = -model.decode(z, *condition).log_prob(images)
         return distortion, model.kl_divergence(posterior, z)
 
-    distortion, rate = _over_batches(terms, model, dataset, seed, progress)
-    return {
-        **_mean("elbo", -(distortion + rate)),
-        **_mean("distortion", distortion),
-        **_mean("rate", rate),
-        "num_images": len(rate),
-    }
+    distortion, rate = over_batches(terms, model, dataset, seed, progress)
+    values = {"elbo": -(distortion + rate), "distortion": distortion, "rate": rate}
+    return values if by_example else {**_means(values), "num_images": len(rate)}
 
 
 def log_likelihood(
-    model, dataset, num_samples: int = 5000, seed: int = 0, progress: bool = True
-) -> dict[str, float]:
+    model,
+    dataset,
+    num_samples: int = 5000,
+    seed: int = 0,
+    progress: bool = True,
+    by_example: bool = False,
+) -> dict[str, float | np.ndarray]:
     """The importance-weighted estimate of log p(x), a lower bound that tightens with the samples.
 
     log 1/K sum_k p(x|z_k) p(z_k) / q(z_k|x), with z_k from q(z|x) (Burda, Grosse & Salakhutdinov,
@@ -73,6 +77,8 @@ def log_likelihood(
         num_samples: Int. K, at least 1; exactly that many are drawn. Defaults to `5000`.
         seed: Int. Of the samples. Defaults to `0`.
         progress: Bool. Whether to show a progress bar. Defaults to `True`.
+        by_example: Bool. Whether to return values by image, arrays `[n]` in the order of the data
+            and without standard errors, in place of their means. Defaults to `False`.
 
     Returns:
         `log_likelihood` in nats an image with its standard error, `nll` (its negative),
@@ -83,7 +89,7 @@ def log_likelihood(
             or the estimate is not finite.
     """
     num_samples = arguments.count("num_samples", num_samples)
-    _check_built(model)
+    check_built(model)
     prior = model.prior_distribution()
 
     # Without XLA, whose logarithms and exponentials on a CPU are a quarter as fast.
@@ -108,8 +114,10 @@ def log_likelihood(
             total = part if total is None else tf.reduce_logsumexp([total, part], axis=0)
         return (total - math.log(num_samples),)
 
-    (values,) = _over_batches(estimate, model, dataset, seed, progress, batch_size=64)
-    result = _mean("log_likelihood", values)
+    (values,) = over_batches(estimate, model, dataset, seed, progress, batch_size=64)
+    if by_example:
+        return {"log_likelihood": values}
+    result = _means({"log_likelihood": values})
     return {
         **result,
         "nll": -result["log_likelihood"],
@@ -151,7 +159,7 @@ def latent_statistics(
             return posterior.mean(), model.kl_per_dimension(posterior)
         return (posterior.mean(),)
 
-    means, *kl = _over_batches(statistics, model, dataset, 0, progress)
+    means, *kl = over_batches(statistics, model, dataset, 0, progress)
     variance = latent_measures.variance_of_means(means)
     return {
         "active_units": latent_measures.active_units(variance, threshold),
@@ -161,13 +169,17 @@ def latent_statistics(
     }
 
 
-def reconstruction_error(model, dataset, progress: bool = True) -> dict[str, float]:
+def reconstruction_error(
+    model, dataset, progress: bool = True, by_example: bool = False
+) -> dict[str, float | np.ndarray]:
     """The mean squared error a pixel of deterministic reconstructions.
 
     Args:
         model: A built `keras_vae.VAE`.
         dataset: Images, or a data set of batches of them.
         progress: Bool. Whether to show a progress bar. Defaults to `True`.
+        by_example: Bool. Whether to return values by image, arrays `[n]` in the order of the data
+            and without standard errors, in place of their means. Defaults to `False`.
 
     Returns:
         `mean_squared_error` with its standard error, and `num_images`.
@@ -180,8 +192,10 @@ def reconstruction_error(model, dataset, progress: bool = True) -> dict[str, flo
         squared = tf.math.squared_difference(images, reconstructions)
         return (tf.reduce_mean(tf.reshape(squared, [len(images), -1]), axis=-1),)
 
-    (values,) = _over_batches(error, model, dataset, 0, progress)
-    return {**_mean("mean_squared_error", values), "num_images": len(values)}
+    (values,) = over_batches(error, model, dataset, 0, progress)
+    if by_example:
+        return {"mean_squared_error": values}
+    return {**_means({"mean_squared_error": values}), "num_images": len(values)}
 
 
 def linear_probe(model, train, test, epochs: int = 20, seed: int = 0) -> dict[str, float]:
@@ -219,69 +233,7 @@ def linear_probe(model, train, test, epochs: int = 20, seed: int = 0) -> dict[st
     probe.compile(keras.optimizers.Adam(rate), "sparse_categorical_crossentropy")
     probe.fit(batches, epochs=epochs, shuffle=False, verbose=0)
     predicted = probe.predict((test_codes - mean) / deviation, batch_size=4096, verbose=0)
-    return _mean("probe_accuracy", (predicted.argmax(axis=-1) == test_labels).astype(float))
-
-
-def _over_batches(function, model, dataset, seed, progress, batch_size=1000):
-    """Applies a function of a seed, images and perhaps conditions to all batches, and joins it."""
-    arguments.seed("seed", seed)
-    check, batches = _checked(model, dataset, batch_size)
-    count = int(batches.cardinality())
-    bar = keras.utils.Progbar(count if count > 0 else None, unit_name="batch") if progress else None
-    results = []
-    with check.errors_made_clear():
-        for index, batch in enumerate(batches):
-            noise_seed = tf.constant([seed, index], tf.int32)
-            values = function(noise_seed, *_inputs(model, check, batch))
-            results.append([np.asarray(value) for value in values])
-            if bar:
-                bar.update(index + 1)
-    if not results:
-        raise ValueError("There are no images to evaluate. Received: an empty data set")
-    joined = [np.concatenate(values) for values in zip(*results, strict=True)]
-    if not all(np.isfinite(values).all() for values in joined):
-        raise ValueError(
-            "A term of the bound is not finite on these images. The model has diverged, or the "
-            "images are not of the kind that it was trained on."
-        )
-    # Summed over many images in float64.
-    return [values.astype(np.float64) for values in joined]
-
-
-def _checked(model, dataset, batch_size):
-    """The check of a model's images, and batches that it has been added to."""
-    _check_built(model)
-    check = model.data_check()
-    if not isinstance(dataset, tf.data.Dataset):
-        images = given_data.images_of(dataset)
-        if isinstance(dataset, Iterator | keras.utils.PyDataset):
-            raise ValueError(
-                "Evaluation needs images as an array, or batches of them as a `tf.data.Dataset`, "
-                f"which can be read again. Received: {type(dataset).__name__}. Collect the images "
-                "by `np.concatenate`."
-            )
-        check.wrap(images)
-        arrays = np.asarray(images, np.float32)
-        if isinstance(dataset, tuple):
-            arrays = (arrays, *dataset[1:])
-        dataset = tf.data.Dataset.from_tensor_slices(arrays).batch(batch_size)
-    return check, check.wrap(dataset)
-
-
-def _inputs(model, check, batch):
-    """The images of a batch, and for a conditional model their conditions."""
-    check.check_labels(given_data.labels_of(batch))
-    images, *condition = model.inputs_of(batch)
-    return tf.cast(images, tf.float32), *condition
-
-
-def _check_built(model):
-    if getattr(model, "event_shape", None) is None:
-        raise ValueError(
-            "Evaluation needs a built `keras_vae.VAE`. "
-            f"Received: {type(model).__name__}. Call a model that is not built on a batch of "
-            "images, or `build((None, height, width, channels))`, first."
-        )
+    return _means({"probe_accuracy": (predicted.argmax(axis=-1) == test_labels).astype(float)})
 
 
 def _codes_and_labels(model, dataset):
@@ -292,10 +244,10 @@ def _codes_and_labels(model, dataset):
             f"Received: {getattr(dataset, 'element_spec', type(dataset).__name__)}. Load the data "
             "set with `with_labels=True`, or give labels to `keras_vae.datasets.from_arrays`."
         )
-    check, batches = _checked(model, dataset, None)
+    check, batches = checked(model, dataset, None)
     with check.errors_made_clear():
         pairs = [
-            (model.encode(*_inputs(model, check, batch)).mean().numpy(), batch[1].numpy())
+            (model.encode(*inputs_of(model, check, batch)).mean().numpy(), batch[1].numpy())
             for batch in batches
         ]
     if not pairs:
@@ -311,9 +263,13 @@ def _codes_and_labels(model, dataset):
     return codes, labels
 
 
-def _mean(name, values):
-    error = values.std() / math.sqrt(len(values))
-    return {name: float(values.mean()), f"{name}_standard_error": float(error)}
+def _means(values):
+    """The mean of each by its name, and its standard error."""
+    result = {}
+    for name, of_images in values.items():
+        result[name] = float(of_images.mean())
+        result[f"{name}_standard_error"] = float(of_images.std() / math.sqrt(len(of_images)))
+    return result
 
 
 def evaluate_all(

@@ -228,7 +228,7 @@ def test_tensorboard_is_an_extra_that_the_tests_have():
     extras = BUILD["project"]["optional-dependencies"]
     (requirement,) = extras["tensorboard"]
     assert requirement.startswith("tensorboard>=")
-    assert "keras-vae[tensorboard,disentanglement]" in extras["test"]
+    assert "keras-vae[tensorboard,disentanglement,anomaly]" in extras["test"]
 
 
 @pytest.mark.slow

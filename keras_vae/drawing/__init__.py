@@ -13,6 +13,7 @@ from keras_vae.drawing.latent_map import latent_map
 from keras_vae.drawing.loss_curves import loss_curves
 from keras_vae.drawing.palette import PALETTE
 from keras_vae.drawing.rate_distortion import rate_distortion, rate_distortion_points
+from keras_vae.drawing.score_distributions import score_distributions
 
 __all__ = [
     "PALETTE",
@@ -27,4 +28,5 @@ __all__ = [
     "rate_distortion",
     "rate_distortion_points",
     "rendered",
+    "score_distributions",
 ]
