@@ -5,6 +5,7 @@ packs the arrays (`rounding`, `packing`), and puts them beside the programs of `
 which run the networks in the browser.
 """
 
+import errno
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -66,9 +67,11 @@ def _free_path(path, overwrite):
     if path.is_dir():
         raise IsADirectoryError(f"{path} is a folder. Choose another name.")
     if path.exists() and not overwrite:
+        # With its number and file name, as Python's own has them.
         raise FileExistsError(
-            f"There is a file {path}, which stays as it is. Choose another name, or pass "
-            "`overwrite=True`."
+            errno.EEXIST,
+            "The file is there, and stays as it is. Choose another name, or pass `overwrite=True`",
+            str(path),
         )
     check_writable(path.parent)
     return path

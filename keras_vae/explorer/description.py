@@ -108,7 +108,8 @@ def describe(
         "condition": _condition(vae),
         "prior": {**priors.describe(prior), "mean": prior.mean().numpy()},
         "data": None,
-        "palette": [*PALETTE, *TINTS],
+        "palette": list(PALETTE),
+        "tints": list(TINTS),
         "card": cards.sections(vae, card),
         "check": {
             "codes": shown[checked],

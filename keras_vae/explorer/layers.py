@@ -31,7 +31,7 @@ _FUNCTIONS = {
     )
 }
 # What passes its input on outside training.
-_IDENTITIES = (
+IDENTITIES = (
     keras.layers.InputLayer,
     keras.layers.Dropout,
     keras.layers.GaussianDropout,
@@ -96,7 +96,7 @@ class _Trace:
         return _each_history(config["output_layers"], value)
 
     def _single(self, layer, inputs):
-        if isinstance(layer, _IDENTITIES):
+        if isinstance(layer, IDENTITIES):
             return inputs[0]
         try:
             describe_layer = LAYERS.get(type(layer))
@@ -122,7 +122,7 @@ class _Trace:
 
 def names() -> list[str]:
     """The layers that a page runs."""
-    return sorted(layer.__name__ for layer in (*LAYERS, *_IDENTITIES))
+    return sorted(layer.__name__ for layer in (*LAYERS, *IDENTITIES))
 
 
 def _histories(structure):

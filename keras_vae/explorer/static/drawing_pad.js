@@ -1,6 +1,7 @@
 // A picture of the visitor's: drawn, dropped, pasted or chosen, then encoded and reconstructed.
 
 import { announce, byId, element, shown } from "./elements.js";
+import { classOf } from "./map.js";
 import { draw, fromShares, pictureCanvas } from "./picture.js";
 
 /** What the ground of the model's images is, black or white: by the borders of examples. */
@@ -184,7 +185,12 @@ export function createDrawingPad(data, model, state) {
       draw(canvas, picture, model);
       const label = data.data.labels ? data.data.classes[data.data.labels[row]] : `${place + 1}`;
       const attributes = { type: "button", "aria-label": `Take example ${label}` };
-      shelf.append(element("button", { ...attributes, click: () => set(picture) }, canvas));
+      const take = () => {
+        const chosen = classOf(data, model, row);
+        if (chosen !== null) state.setCondition(chosen);
+        set(picture);
+      };
+      shelf.append(element("button", { ...attributes, click: take }, canvas));
     });
   } else {
     byId("examples-heading").remove();

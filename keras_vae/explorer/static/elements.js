@@ -26,6 +26,12 @@ export function announce(text) {
   byId("announcement").textContent = text;
 }
 
+/** Whether the page is dark: by its own button, or else by the system. */
+export function isDark() {
+  const chosen = document.documentElement.dataset.theme;
+  return chosen ? chosen === "dark" : window.matchMedia("(prefers-color-scheme: dark)").matches;
+}
+
 /** A colour of the page's style, as the theme has it now. */
 export function colour(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();

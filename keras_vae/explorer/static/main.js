@@ -3,10 +3,10 @@
 import { decompressed, fromBase85, unpackAll } from "./arrays.js";
 import { createCard } from "./card.js";
 import { createDrawingPad } from "./drawing_pad.js";
-import { announce, byId, element } from "./elements.js";
+import { announce, byId, element, isDark } from "./elements.js";
 import { createFrames } from "./jobs.js";
 import { createLink, parsed } from "./link.js";
-import { createMap } from "./map.js";
+import { classOf, createMap } from "./map.js";
 import { deviation, makeModel } from "./model.js";
 import { draw, fromShares, pictureCanvas } from "./picture.js";
 import { createSamples } from "./samples.js";
@@ -53,30 +53,21 @@ function createClasses(model, state) {
   });
 }
 
+/** The button for light and dark; returns what takes functions to call after a change. */
 function createTheme() {
   const button = byId("theme");
-  const root = document.documentElement;
-  const dark = window.matchMedia("(prefers-color-scheme: dark)");
-  let chosen = null;
-  const isDark = () => (chosen === null ? dark.matches : chosen === "dark");
-  const tell = () => {
+  const listeners = [];
+  function tell() {
     button.textContent = isDark() ? "Light" : "Dark";
-  };
+    for (const listener of listeners) listener();
+  }
   button.addEventListener("click", () => {
-    chosen = isDark() ? "light" : "dark";
-    root.dataset.theme = chosen;
+    document.documentElement.dataset.theme = isDark() ? "light" : "dark";
     tell();
-    redraw();
   });
-  dark.addEventListener("change", () => {
-    tell();
-    redraw();
-  });
-  let redraw = () => {};
+  window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", tell);
   tell();
-  return (function_) => {
-    redraw = function_;
-  };
+  return (listener) => listeners.push(listener);
 }
 
 function notes(data, model) {
@@ -111,7 +102,7 @@ async function start() {
   };
   const view = {
     code: posterior ? posterior.loc : model.priorMean,
-    condition: model.classes ? 0 : null,
+    condition: examples ? classOf(data, model, examples.index[0]) : null,
     axes: [first.index, (second ?? first).index],
     ...parsed(window.location.hash, model),
   };
@@ -129,14 +120,13 @@ async function start() {
 
   createClasses(model, state);
   createSliders(data, state);
-  createMap(data, model, state, frames);
+  createMap(data, model, state, frames, createTheme());
   const pad = createDrawingPad(data, model, state);
   createWalk(model, state, frames, pad, walkEnds(data, model));
   createTraversals(data, model, state, frames);
   createSamples(data, model, state, frames);
   createCard(data);
   createLink(model, state);
-  createTheme()(state.changed);
   notes(data, model);
 
   byId("sample").addEventListener("click", () => {

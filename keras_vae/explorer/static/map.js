@@ -1,6 +1,6 @@
 // The map: a plane through two latents, to drag in, with the codes of images as dots.
 
-import { announce, byId, colour, element, shown } from "./elements.js";
+import { announce, byId, colour, element, isDark, shown } from "./elements.js";
 import { watchVisibility } from "./jobs.js";
 import { draw, pictureCanvas } from "./picture.js";
 import { nameOf } from "./sliders.js";
@@ -10,13 +10,19 @@ const MARGIN = 0.06;
 const TILES = 11;
 const RADIUS = 2.6;
 
+/** The colour of a class: on dark ground the tints of those on light. */
+function classColour({ palette, tints }, index) {
+  const colours = isDark() ? [...tints, ...palette] : [...palette, ...tints];
+  return colours[index % colours.length];
+}
+
 /** What dots are coloured by: a colour for each, and what a click on one announces. */
 function colouring(data) {
   const found = data.data;
   if (!found) return null;
   if (found.labels) {
     return {
-      of: (row) => data.palette[found.labels[row] % data.palette.length],
+      of: (row) => classColour(data, found.labels[row]),
       tell: (row) => `an image labelled ${found.classes[found.labels[row]]}`,
     };
   }
@@ -28,11 +34,18 @@ function colouring(data) {
       tell: (row) => `an image labelled ${shown(found.numbers[row])}`,
     };
   }
-  return { of: () => data.palette[0], tell: () => "an image" };
+  return { of: () => colour("accent"), tell: () => "an image" };
+}
+
+/** The class of a conditional model that an image has, or null where that is not known. */
+export function classOf(data, model, row) {
+  if (!model.classes || !data.data?.labels) return null;
+  const chosen = Number(data.data.classes[data.data.labels[row]]);
+  return Number.isInteger(chosen) && chosen >= 0 && chosen < model.classes ? chosen : null;
 }
 
 /** Fills the map. */
-export function createMap(data, model, state, frames) {
+export function createMap(data, model, state, frames, onTheme) {
   const canvas = byId("map");
   const context = canvas.getContext("2d");
   const codes = data.data?.loc ?? null;
@@ -66,7 +79,7 @@ export function createMap(data, model, state, frames) {
   /** Shares of the map's width and height for values of its latents, and back. */
   const shareOf = (value, { low, high }) =>
     MARGIN + ((1 - 2 * MARGIN) * (value - low)) / (high - low);
-  const valueOf = (share, { low, high }) =>
+  const valueAt = (share, { low, high }) =>
     low + ((high - low) * (share - MARGIN)) / (1 - 2 * MARGIN);
 
   /** Where on the canvas a code is; with a single latent the rows spread dots over the height. */
@@ -95,8 +108,8 @@ export function createMap(data, model, state, frames) {
       isVisible: () => toggle.checked && isVisible(),
       draw() {
         const code = state.code.slice();
-        code[state.axes[0]] = valueOf((column + 0.5) / TILES, latentOf(0));
-        if (!isLine) code[state.axes[1]] = valueOf(1 - (row + 0.5) / TILES, latentOf(1));
+        code[state.axes[0]] = valueAt((column + 0.5) / TILES, latentOf(0));
+        if (!isLine) code[state.axes[1]] = valueAt(1 - (row + 0.5) / TILES, latentOf(1));
         const picture = model.decode(code, state.condition);
         draw(background, picture, model, column * model.shape[1], row * model.shape[0]);
         state.drawMap();
@@ -124,14 +137,18 @@ export function createMap(data, model, state, frames) {
   function drawDots() {
     if (!codes) return;
     const radius = codes.shape[0] > 300 ? RADIUS : RADIUS + 1;
+    context.lineWidth = 1;
+    context.strokeStyle = colour("surface");
     for (let row = 0; row < codes.shape[0]; row++) {
       const isPicked = picked === null || data.data.labels[row] === picked;
-      context.globalAlpha = isPicked ? 0.8 : 0.08;
-      context.fillStyle = colours.of(row);
+      context.globalAlpha = isPicked ? 0.85 : 0.08;
+      context.fillStyle = dotColours[row];
       const [x, y] = place(codeOf(row), row);
       context.beginPath();
       context.arc(x, y, radius, 0, 2 * Math.PI);
       context.fill();
+      // Pictures behind are of any colour.
+      if (toggle.checked && isPicked) context.stroke();
     }
     context.globalAlpha = 1;
   }
@@ -221,9 +238,9 @@ export function createMap(data, model, state, frames) {
 
   function moveTo(x, y) {
     const inside = (share) => Math.min(Math.max(share, 0), 1);
-    const pairs = [[state.axes[0], valueOf(inside(x / canvas.clientWidth), latentOf(0))]];
+    const pairs = [[state.axes[0], valueAt(inside(x / canvas.clientWidth), latentOf(0))]];
     if (!isLine) {
-      pairs.push([state.axes[1], valueOf(1 - inside(y / canvas.clientHeight), latentOf(1))]);
+      pairs.push([state.axes[1], valueAt(1 - inside(y / canvas.clientHeight), latentOf(1))]);
     }
     state.move(...pairs);
   }
@@ -245,10 +262,9 @@ export function createMap(data, model, state, frames) {
     moveTo(x, y);
   });
   canvas.addEventListener("pointerup", () => {
-    if (press?.dot !== undefined && press?.dot !== null) {
-      if (model.classes && data.data.labels && data.data.classes[data.data.labels[press.dot]]) {
-        state.setCondition(Number(data.data.classes[data.data.labels[press.dot]]));
-      }
+    if (press && press.dot !== null) {
+      const chosen = classOf(data, model, press.dot);
+      if (chosen !== null) state.setCondition(chosen);
       state.glideTo(codeOf(press.dot));
       announce(`At the code of ${colours.tell(press.dot)}.`);
     }
@@ -272,22 +288,35 @@ export function createMap(data, model, state, frames) {
     state.move([index, state.code[index] + step[1] * size]);
   });
 
-  // The legend --------------------------------------------------------------------------------
+  // The legend and the theme ------------------------------------------------------------------
 
   const legend = byId("legend");
+  const swatches = [];
+  let dotColours = [];
+  function paint() {
+    if (codes) dotColours = Array.from({ length: codes.shape[0] }, (_, row) => colours.of(row));
+    swatches.forEach((swatch, index) => {
+      swatch.style.background = classColour(data, index);
+    });
+    state.changed();
+  }
+  onTheme(paint);
+
+  /** Shows the dots of one class, or again of all. */
+  function pick(index) {
+    picked = picked === index ? null : index;
+    [...legend.children].forEach((chip, place) => {
+      chip.setAttribute("aria-pressed", String(place === picked));
+    });
+    state.drawMap();
+  }
+
   if (codes && data.data.classes) {
     data.data.classes.forEach((name, index) => {
       const swatch = element("span", { class: "swatch" });
-      swatch.style.background = data.palette[index % data.palette.length];
-      const chip = element("button", { type: "button", "aria-pressed": "false" }, swatch, name);
-      chip.addEventListener("click", () => {
-        picked = picked === index ? null : index;
-        for (const other of legend.children) {
-          other.setAttribute("aria-pressed", String(other === chip && picked !== null));
-        }
-        state.drawMap();
-      });
-      legend.append(chip);
+      swatches.push(swatch);
+      const attributes = { type: "button", "aria-pressed": "false", click: () => pick(index) };
+      legend.append(element("button", attributes, swatch, name));
     });
   } else if (codes && data.data.numbers) {
     const ends = [Math.min(...data.data.numbers), Math.max(...data.data.numbers)];
@@ -297,4 +326,5 @@ export function createMap(data, model, state, frames) {
       element("span", {}, shown(ends[1])),
     );
   }
+  paint();
 }

@@ -96,6 +96,9 @@ function folded(summary, rows) {
 
 /** Fills the list of sliders. */
 export function createSliders(data, state) {
+  const hills = data.data ? " Grey hills are the codes of images." : "";
+  byId("latents-help").textContent =
+    `Drag a latent. The most used come first; bars below the names are ${data.measure}.${hills}`;
   const mostUse = Math.max(...data.latents.map((latent) => latent.use));
   const made = data.latents.map((latent) => ({
     latent,

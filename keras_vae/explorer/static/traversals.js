@@ -23,7 +23,7 @@ function traversal(latent, model, state, frames) {
     frame,
   );
   const isVisible = watchVisibility(row, () => frames.request());
-  const valueOf = (tile) => low + ((high - low) * tile) / (TILES - 1);
+  const valueAt = (tile) => low + ((high - low) * tile) / (TILES - 1);
   const tasks = [];
   for (let tile = 0; tile < TILES; tile++) {
     tasks.push(
@@ -31,7 +31,7 @@ function traversal(latent, model, state, frames) {
         isVisible,
         draw() {
           const code = state.code.slice();
-          code[latent.index] = valueOf(tile);
+          code[latent.index] = valueAt(tile);
           draw(canvas, model.decode(code, state.condition), model, tile * (model.shape[1] + GAP));
         },
       }),
@@ -41,7 +41,7 @@ function traversal(latent, model, state, frames) {
     const box = canvas.getBoundingClientRect();
     const tile = Math.floor((TILES * (event.clientX - box.left)) / box.width);
     const code = state.code.slice();
-    code[latent.index] = valueOf(Math.min(Math.max(tile, 0), TILES - 1));
+    code[latent.index] = valueAt(Math.min(Math.max(tile, 0), TILES - 1));
     state.glideTo(code);
   });
   return {

@@ -1,0 +1,56 @@
+"""Tests of the pages of all shipped models in a real browser, beside Keras."""
+
+import numpy as np
+import pytest
+
+from keras_vae import presets
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module", params=presets.names())
+def shipped(request, browser, tmp_path_factory):
+    """A shipped model and its page, open."""
+    vae = presets.load(request.param)
+    images = vae.sample(40, seed=1).numpy()
+    path = tmp_path_factory.mktemp("pages") / f"{request.param}.html"
+    vae.explore(path, images, np.arange(40) % 10, card=presets.card(request.param))
+    seconds = browser.open(path)
+    return vae, path, seconds
+
+
+def test_it_opens_at_once_from_a_file_and_complains_of_nothing(browser, shipped):
+    _, _, seconds = shipped
+    assert seconds < 2
+    assert browser.errors() == []
+    assert browser.run("return document.querySelector('#notes').textContent") == ""
+
+
+def test_it_asks_for_nothing_but_itself(browser, shipped):
+    del shipped
+    asked = browser.run("return performance.getEntriesByType('resource').map((one) => one.name)")
+    assert [url for url in asked if not url.startswith(("data:", "blob:"))] == []
+
+
+def test_the_standard_model_takes_less_than_a_megabyte_and_a_half(shipped):
+    _, path, _ = shipped
+    assert path.stat().st_size < (1.5e6 if path.stem == "mnist_mlp" else 4e6)
+
+
+def test_its_pictures_are_those_of_keras(browser, shipped):
+    vae, _, _ = shipped
+    drawn = vae.prior_distribution().sample(60, seed=7).numpy()
+    # A prior that no code follows, as an autoencoder's, shows little of a decoder.
+    codes = np.concatenate([drawn, vae.embed(vae.sample(40, seed=1))])
+    expected = vae.decode(codes).mean().numpy().reshape(100, -1)
+    assert expected.max() - expected.min() > 0.5
+    assert np.abs(browser.decoded(codes) - expected).max() < 1 / 255
+
+
+def test_its_codes_are_those_of_keras(browser, shipped):
+    vae, _, _ = shipped
+    images = vae.sample(30, seed=2).numpy()
+    posterior = vae.encode(images)
+    loc, scale = browser.encoded(images)
+    assert np.abs(loc - posterior.mean()).max() < 1e-3
+    assert np.abs(scale - posterior.stddev()).max() < 1e-3 * max(1, np.max(posterior.stddev()))
