@@ -113,7 +113,10 @@ def describe(
         "card": cards.sections(vae, card),
         "check": {
             "codes": shown[checked],
-            "pictures": Shares(np.clip((pictures[checked] - low) / width, 0, 1)),
+            # As the model itself decodes, in case that it does so in a way of its own.
+            "pictures": Shares(
+                np.clip((vae.decode(shown[checked]).mean().numpy() - low) / width, 0, 1)
+            ),
         },
     }
     if codes is not None:

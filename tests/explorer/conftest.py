@@ -2,6 +2,7 @@
 
 import shutil
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,13 @@ DRIVERS = ("chromedriver", "chromium.chromedriver")
 
 def _first(names):
     return next((path for name in names if (path := shutil.which(name))), None)
+
+
+def _firefox_program():
+    """Firefox itself, not a script that starts it; or nothing."""
+    found = (shutil.which(name) for name in ("firefox-esr", "firefox"))
+    programs = (Path(path).resolve() for path in found if path)
+    return next((path for path in programs if (path.parent / "application.ini").exists()), None)
 
 
 def chromium(webdriver):
@@ -30,20 +38,32 @@ def chromium(webdriver):
     return webdriver.Chrome(options, webdriver.ChromeService(_first(DRIVERS)))
 
 
-def firefox(webdriver):
-    """A headless Firefox whose every connection goes to a port where nobody is."""
-    options = webdriver.FirefoxOptions()
-    options.binary_location = _first(["firefox", "firefox-esr"])
-    options.add_argument("--headless")
-    for name, value in {
-        "network.proxy.type": 1,
-        "network.proxy.http": "127.0.0.1",
-        "network.proxy.http_port": 9,
-        "network.proxy.ssl": "127.0.0.1",
-        "network.proxy.ssl_port": 9,
-    }.items():
-        options.set_preference(name, value)
-    return webdriver.Firefox(options, webdriver.FirefoxService(_first(["geckodriver"])))
+class Firefox:
+    """A headless Firefox whose every connection goes to a port where nobody is.
+
+    It is driven by Mozilla's own client, which needs no program between, and has the few methods of
+    a Selenium driver that the tests of a second browser use.
+    """
+
+    def __init__(self, marionette):
+        proxy = {"network.proxy.type": 1}
+        for kind in ("http", "ssl"):
+            proxy |= {f"network.proxy.{kind}": "127.0.0.1", f"network.proxy.{kind}_port": 9}
+        self.client = marionette.Marionette(bin=str(_firefox_program()), headless=True, prefs=proxy)
+        self.client.start_session()
+
+    def get(self, url):
+        self.client.navigate(url)
+
+    def execute_script(self, script, *arguments):
+        return self.client.execute_script(script, script_args=arguments, sandbox=None)
+
+    def execute_async_script(self, script, *arguments):
+        return self.client.execute_async_script(script, script_args=arguments, sandbox=None)
+
+    def quit(self):
+        self.client.quit(in_app=False)
+        self.client.cleanup()
 
 
 class Browser:
@@ -119,8 +139,9 @@ class Browser:
         return np.array(found).transpose(1, 0, 2)
 
     def errors(self):
-        """What the console complains of."""
-        return [entry["message"] for entry in self.driver.get_log("browser")]
+        """What the console calls errors."""
+        entries = self.driver.get_log("browser")
+        return [entry["message"] for entry in entries if entry["level"] == "SEVERE"]
 
 
 @pytest.fixture(scope="session")
@@ -136,10 +157,11 @@ def browser():
 
 @pytest.fixture(scope="session")
 def second_browser():
-    """Firefox, where there is a driver for it."""
-    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
-    if not (_first(["firefox", "firefox-esr"]) and _first(["geckodriver"])):
-        pytest.skip("no second browser: install Firefox and geckodriver")
-    driver = firefox(webdriver)
+    """Firefox from the system's packages."""
+    reason = "marionette_driver is not installed"
+    marionette = pytest.importorskip("marionette_driver.marionette", reason=reason)
+    if _firefox_program() is None:
+        pytest.skip("no second browser: install the system's package firefox-esr")
+    driver = Firefox(marionette)
     yield Browser(driver)
     driver.quit()
