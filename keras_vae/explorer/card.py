@@ -8,7 +8,7 @@ _LEFT_OUT = {"format", "sha256", "pinned", "last_epoch", "kl_per_dimension", "nu
 _LONG = 300
 
 
-def sections(vae, card: Mapping | None) -> list[dict]:
+def sections(vae, card: Mapping) -> list[dict]:
     """The lines of a model's card.
 
     Args:
@@ -31,7 +31,7 @@ def sections(vae, card: Mapping | None) -> list[dict]:
     }
     parts = {"Model": own}
     about = {}
-    for key, value in (card or {}).items():
+    for key, value in card.items():
         if key in _LEFT_OUT:
             continue
         if isinstance(value, Mapping):

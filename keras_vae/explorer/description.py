@@ -63,10 +63,12 @@ def describe(
             f"the likelihoods {', '.join(kind.__name__ for kind in _LIKELIHOODS)}."
         )
     names = latents.names_of(names, vae.latent_dim)
-    title = _text("title", title) or (card or {}).get("name") or type(vae).__name__
+    if title is not None and not isinstance(title, str):
+        raise arguments.invalid("title", "a string", title)
     if card is not None and not isinstance(card, Mapping):
         raise arguments.invalid("card", "a mapping, such as `presets.card(name)`", card)
     arguments.flag("encoder", encoder)
+    card = card or {}
     decoder = layers.describe(vae.decoder, "decoder", "Build the decoder of other layers.")
     if isinstance(decoder["outputs"], dict):
         decoder["outputs"] = decoder["outputs"]["loc"]
@@ -94,8 +96,8 @@ def describe(
 
     checked = slice(_NUM_ROUNDED - _NUM_CHECKED, _NUM_ROUNDED + _NUM_CHECKED)
     tree = {
-        "title": str(title),
-        "description": _text("description", (card or {}).get("description")) or "",
+        "title": title or str(card.get("name", type(vae).__name__)),
+        "description": str(card.get("description", "")),
         "shape": shape,
         "event_shape": list(vae.event_shape),
         "low": low,
@@ -145,12 +147,6 @@ def _image_shape(event_shape):
             f"Received: a model of shape {list(event_shape)}"
         )
     return list(shape)
-
-
-def _text(argument, value):
-    if value is not None and not isinstance(value, str):
-        raise arguments.invalid(argument, "a string", value)
-    return value
 
 
 def _encoder(vae):

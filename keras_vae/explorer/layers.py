@@ -105,8 +105,8 @@ class _Trace:
             step = describe_layer(layer)
         except _Refused as reason:
             raise ValueError(
-                f"`{self.argument}` has a layer that a page cannot run: {layer.name!r}, a "
-                f"{type(layer).__name__}{reason}. It runs models of: {', '.join(names())}. "
+                f"`{self.argument}` has a layer that a page cannot run: {layer.name!r} "
+                f"({type(layer).__name__}){reason}. It runs models of: {', '.join(names())}. "
                 f"{self.instead}"
             ) from None
         for weight in layer.weights:
@@ -160,7 +160,7 @@ def _function(activation) -> dict:
         return _ACTIVATION_LAYERS[type(activation)](activation)
     if activation not in _FUNCTIONS:
         name = getattr(activation, "__name__", type(activation).__name__)
-        raise _Refused(f" with the activation {name!r}")
+        raise _Refused(f", with the activation {name!r}")
     return {"name": _FUNCTIONS[activation]}
 
 
@@ -204,9 +204,9 @@ def _dense(layer):
 
 def _convolution(layer, op):
     if layer.data_format != "channels_last":
-        raise _Refused(f" with data_format={layer.data_format!r}")
+        raise _Refused(f", with data_format={layer.data_format!r}")
     if getattr(layer, "groups", 1) != 1:
-        raise _Refused(f" with groups={layer.groups}")
+        raise _Refused(f", with groups={layer.groups}")
     return {
         "op": op,
         **_weights(layer),
@@ -223,16 +223,16 @@ def _conv2d(layer):
 
 def _conv2d_transpose(layer):
     if layer.output_padding is not None:
-        raise _Refused(f" with output_padding={layer.output_padding}")
+        raise _Refused(f", with output_padding={layer.output_padding}")
     if tuple(layer.dilation_rate) != (1, 1):
-        raise _Refused(f" with dilation_rate={layer.dilation_rate}")
+        raise _Refused(f", with dilation_rate={layer.dilation_rate}")
     return _convolution(layer, "conv2d_transpose")
 
 
 def _batch_normalization(layer):
     """Outside training it scales and shifts every channel."""
     if layer.axis not in (-1, layer.input_spec.ndim - 1):
-        raise _Refused(f" over axis {layer.axis}")
+        raise _Refused(f", over axis {layer.axis}")
     mean, variance = (
         keras.ops.convert_to_numpy(part).astype(np.float64)
         for part in (layer.moving_mean, layer.moving_variance)
@@ -249,7 +249,7 @@ def _batch_normalization(layer):
 def _rescaling(layer):
     scale, offset = (np.asarray(part, np.float64) for part in (layer.scale, layer.offset))
     if scale.ndim > 1 or offset.ndim > 1:
-        raise _Refused(" with arrays of more than one axis")
+        raise _Refused(", with arrays of more than one axis")
     scale, offset = np.broadcast_arrays(scale.reshape(-1), offset.reshape(-1))
     return {"op": "affine", "scale": scale, "offset": offset}
 
@@ -257,14 +257,14 @@ def _rescaling(layer):
 def _up_sampling(layer):
     if layer.interpolation != "nearest" or layer.data_format != "channels_last":
         raise _Refused(
-            f" with interpolation={layer.interpolation!r} and data_format={layer.data_format!r}"
+            f", with interpolation={layer.interpolation!r} and data_format={layer.data_format!r}"
         )
     return {"op": "up_sampling", "size": list(layer.size)}
 
 
 def _concatenate(layer):
     if layer.axis != -1:
-        raise _Refused(f" along axis {layer.axis}")
+        raise _Refused(f", along axis {layer.axis}")
     return {"op": "concatenate"}
 
 

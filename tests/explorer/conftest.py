@@ -1,18 +1,10 @@
 """A real browser without a network, and what is asked of a page in it."""
 
 import shutil
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
-
-CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
-DRIVERS = ("chromedriver", "chromium.chromedriver")
-
-
-def _first(names):
-    return next((path for name in names if (path := shutil.which(name))), None)
 
 
 def _firefox_program():
@@ -20,22 +12,6 @@ def _firefox_program():
     found = (shutil.which(name) for name in ("firefox-esr", "firefox"))
     programs = (Path(path).resolve() for path in found if path)
     return next((path for path in programs if (path.parent / "application.ini").exists()), None)
-
-
-def chromium(webdriver):
-    """A headless Chromium that resolves no name."""
-    options = webdriver.ChromeOptions()
-    options.binary_location = _first(CHROMIUM)
-    for argument in (
-        "--headless=new",
-        "--no-sandbox",
-        "--disable-dev-shm-usage",
-        "--host-resolver-rules=MAP * ~NOTFOUND",
-        "--window-size=1280,900",
-    ):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    return webdriver.Chrome(options, webdriver.ChromeService(_first(DRIVERS)))
 
 
 class Firefox:
@@ -69,18 +45,12 @@ class Firefox:
 class Browser:
     """What the tests do in a browser."""
 
-    def __init__(self, driver):
-        self.driver = driver
+    def __init__(self, driver, open_page):
+        self.driver, self._open_page = driver, open_page
 
     def open(self, path, fragment=""):
         """Opens a page from its file; returns the seconds until it could be used."""
-        self.driver.get("about:blank")
-        begin = time.perf_counter()
-        self.driver.get(path.resolve().as_uri() + fragment)
-        while not self.run("return Boolean(window.explorer)"):
-            assert time.perf_counter() - begin < 20, self.run("return document.body.innerText")
-            time.sleep(0.01)
-        return time.perf_counter() - begin
+        return self._open_page(self.driver, path, fragment)
 
     def run(self, script, *arguments):
         """What a script returns."""
@@ -145,23 +115,29 @@ class Browser:
 
 
 @pytest.fixture(scope="session")
-def browser():
+def program(load_program):
+    """What starts a browser."""
+    return load_program("tools/headless_browser.py")
+
+
+@pytest.fixture(scope="session")
+def browser(program):
     """Chromium from the system's packages."""
-    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
-    if not (_first(CHROMIUM) and _first(DRIVERS)):
+    pytest.importorskip("selenium", reason="selenium is not installed")
+    if not program.is_installed():
         pytest.skip("no browser: install the system's packages chromium and chromium-driver")
-    driver = chromium(webdriver)
-    yield Browser(driver)
+    driver = program.chromium()
+    yield Browser(driver, program.open_page)
     driver.quit()
 
 
 @pytest.fixture(scope="session")
-def second_browser():
+def second_browser(program):
     """Firefox from the system's packages."""
     reason = "marionette_driver is not installed"
     marionette = pytest.importorskip("marionette_driver.marionette", reason=reason)
     if _firefox_program() is None:
         pytest.skip("no second browser: install the system's package firefox-esr")
     driver = Firefox(marionette)
-    yield Browser(driver)
+    yield Browser(driver, program.open_page)
     driver.quit()

@@ -10,7 +10,7 @@ def rows(sections, title):
 
 
 def test_a_model_tells_of_itself(make_vae):
-    found = card.sections(make_vae(beta=4.0), None)
+    found = card.sections(make_vae(beta=4.0), {})
     assert [one["title"] for one in found] == ["Model"]
     model = rows(found, "Model")
     assert model["Class"] == "VAE" and model["Latents"] == "2" and model["Beta"] == "4"

@@ -200,9 +200,9 @@ class Whole(keras.Model):
 @pytest.mark.parametrize(
     ("network", "message"),
     [
-        (lambda: vector(Doubled(3, name="mine")), "'mine', a Doubled"),
-        (lambda: vector(layers.LayerNormalization(name="norm")), "'norm', a LayerNormalization"),
-        (lambda: vector(layers.Dense(2, keras.ops.sin)), "a Dense with the activation 'sin'"),
+        (lambda: vector(Doubled(3, name="mine")), "'mine' (Doubled)."),
+        (lambda: vector(layers.LayerNormalization(name="norm")), "'norm' (LayerNormalization)."),
+        (lambda: vector(layers.Dense(2, keras.ops.sin)), "(Dense), with the activation 'sin'"),
         (
             lambda: convolution(kernel_size=1, groups=1, data_format="channels_first"),
             "channels_first",
@@ -211,7 +211,7 @@ class Whole(keras.Model):
         (lambda: transposed(kernel_size=3, output_padding=1, strides=2), "output_padding="),
         (lambda: image(layers.UpSampling2D(interpolation="bilinear")), "'bilinear'"),
         (lambda: image(layers.BatchNormalization(axis=1)), "over axis 1"),
-        (lambda: Whole(name="whole"), "'whole', a Whole"),
+        (lambda: Whole(name="whole"), "'whole' (Whole)."),
     ],
 )
 def test_what_cannot_run_is_refused_by_name_and_with_what_to_do(network, message):
