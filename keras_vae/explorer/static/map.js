@@ -55,6 +55,13 @@ export function createMap(data, model, state, frames, onTheme) {
   const background = pictureCanvas(model, null);
   background.width = TILES * model.shape[1];
   background.height = (isLine ? 1 : TILES) * model.shape[0];
+  // Dots are drawn once for all frames that show the same: a thousand take longer than a picture.
+  const layer = element("canvas");
+  const layerContext = layer.getContext("2d");
+  let layerShows = "";
+  // Known here, for asking the page would make it lay itself out on every frame.
+  const size = { width: 1, height: 1, density: 1 };
+  let ink = {};
   let picked = null;
 
   // Axes --------------------------------------------------------------------------------------
@@ -84,12 +91,12 @@ export function createMap(data, model, state, frames, onTheme) {
 
   /** Where on the canvas a code is; with a single latent the rows spread dots over the height. */
   function place(code, row = null) {
-    const x = shareOf(code[state.axes[0]], latentOf(0)) * canvas.clientWidth;
+    const x = shareOf(code[state.axes[0]], latentOf(0)) * size.width;
     if (isLine) {
       const share = row === null ? 0.5 : 0.15 + 0.7 * ((row * 0.618034) % 1);
-      return [x, share * canvas.clientHeight];
+      return [x, share * size.height];
     }
-    return [x, (1 - shareOf(code[state.axes[1]], latentOf(1))) * canvas.clientHeight];
+    return [x, (1 - shareOf(code[state.axes[1]], latentOf(1))) * size.height];
   }
 
   const codeOf = (row) => codes.subarray(row * model.latentDim, (row + 1) * model.latentDim);
@@ -112,7 +119,7 @@ export function createMap(data, model, state, frames, onTheme) {
         if (!isLine) code[state.axes[1]] = valueAt(1 - (row + 0.5) / TILES, latentOf(1));
         const picture = model.decode(code, state.condition);
         draw(background, picture, model, column * model.shape[1], row * model.shape[0]);
-        state.drawMap();
+        drawMap();
       },
     });
   }
@@ -134,73 +141,77 @@ export function createMap(data, model, state, frames, onTheme) {
 
   // Drawing -----------------------------------------------------------------------------------
 
-  function drawDots() {
-    if (!codes) return;
-    const radius = codes.shape[0] > 300 ? RADIUS : RADIUS + 1;
-    context.lineWidth = 1;
-    context.strokeStyle = colour("surface");
-    for (let row = 0; row < codes.shape[0]; row++) {
-      const isPicked = picked === null || data.data.labels[row] === picked;
-      context.globalAlpha = isPicked ? 0.85 : 0.08;
-      context.fillStyle = dotColours[row];
-      const [x, y] = place(codeOf(row), row);
-      context.beginPath();
-      context.arc(x, y, radius, 0, 2 * Math.PI);
-      context.fill();
-      // Pictures behind are of any colour.
-      if (toggle.checked && isPicked) context.stroke();
-    }
-    context.globalAlpha = 1;
+  /** Has a canvas of the map's size, empty, on which lengths are those of the page. */
+  function cleared(target, itsContext) {
+    const { width, height, density } = size;
+    target.width = Math.round(width * density);
+    target.height = Math.round(height * density);
+    itsContext.setTransform(density, 0, 0, density, 0, 0);
+    itsContext.clearRect(0, 0, width, height);
   }
 
-  function drawAxes(width, height) {
-    context.strokeStyle = colour("line");
+  function drawDots() {
+    cleared(layer, layerContext);
+    layerContext.lineWidth = 1;
+    layerContext.strokeStyle = ink.surface;
+    const radius = codes.shape[0] > 300 ? RADIUS : RADIUS + 1;
+    for (let row = 0; row < codes.shape[0]; row++) {
+      const isPicked = picked === null || data.data.labels[row] === picked;
+      layerContext.globalAlpha = isPicked ? 0.85 : 0.08;
+      layerContext.fillStyle = dotColours[row];
+      const [x, y] = place(codeOf(row), row);
+      layerContext.beginPath();
+      layerContext.arc(x, y, radius, 0, 2 * Math.PI);
+      layerContext.fill();
+      // Pictures behind are of any colour.
+      if (toggle.checked && isPicked) layerContext.stroke();
+    }
+  }
+
+  function drawAxes() {
+    context.strokeStyle = ink.line;
     context.lineWidth = 1;
     const [x, y] = place(new Float32Array(model.latentDim));
     context.beginPath();
     context.moveTo(Math.round(x) + 0.5, 0);
-    context.lineTo(Math.round(x) + 0.5, height);
+    context.lineTo(Math.round(x) + 0.5, size.height);
     if (!isLine) {
       context.moveTo(0, Math.round(y) + 0.5);
-      context.lineTo(width, Math.round(y) + 0.5);
+      context.lineTo(size.width, Math.round(y) + 0.5);
     }
     context.stroke();
   }
 
   function drawPoint() {
+    const inside = (value, most) => Math.min(Math.max(value, 7), most - 7);
     const [x, y] = place(state.code);
-    const width = canvas.clientWidth;
-    const at = [
-      Math.min(Math.max(x, 7), width - 7),
-      Math.min(Math.max(y, 7), canvas.clientHeight - 7),
-    ];
     context.beginPath();
-    context.arc(...at, 8, 0, 2 * Math.PI);
+    context.arc(inside(x, size.width), inside(y, size.height), 8, 0, 2 * Math.PI);
     context.lineWidth = 5;
-    context.strokeStyle = colour("surface");
+    context.strokeStyle = ink.surface;
     context.stroke();
     context.lineWidth = 2.5;
-    context.strokeStyle = colour("accent");
+    context.strokeStyle = ink.accent;
     context.stroke();
   }
 
-  state.drawMap = () => {
-    const [width, height] = [canvas.clientWidth, canvas.clientHeight];
-    const density = window.devicePixelRatio || 1;
-    if (canvas.width !== Math.round(width * density)) canvas.width = Math.round(width * density);
-    if (canvas.height !== Math.round(height * density))
-      canvas.height = Math.round(height * density);
-    context.setTransform(density, 0, 0, density, 0, 0);
+  function drawMap() {
+    const { width, height } = size;
     context.clearRect(0, 0, width, height);
     if (toggle.checked) {
       context.imageSmoothingEnabled = false;
       context.drawImage(background, 0, 0, width, height);
     } else {
-      drawAxes(width, height);
+      drawAxes();
     }
-    drawDots();
+    if (codes) {
+      const shows = `${state.axes} ${picked} ${toggle.checked}`;
+      if (shows !== layerShows) drawDots();
+      layerShows = shows;
+      context.drawImage(layer, 0, 0, width, height);
+    }
     drawPoint();
-  };
+  }
 
   state.listen(() => {
     selects.forEach((select, axis) => {
@@ -212,9 +223,16 @@ export function createMap(data, model, state, frames, onTheme) {
         state.axes.map((latent) => shown(state.code[latent])).join(", "),
     );
     refreshPictures();
-    state.drawMap();
+    drawMap();
   });
-  new ResizeObserver(() => state.drawMap()).observe(canvas);
+  new ResizeObserver(() => {
+    size.width = canvas.clientWidth;
+    size.height = canvas.clientHeight;
+    size.density = window.devicePixelRatio || 1;
+    cleared(canvas, context);
+    layerShows = "";
+    drawMap();
+  }).observe(canvas);
 
   // Pointer and keys --------------------------------------------------------------------------
 
@@ -238,9 +256,9 @@ export function createMap(data, model, state, frames, onTheme) {
 
   function moveTo(x, y) {
     const inside = (share) => Math.min(Math.max(share, 0), 1);
-    const pairs = [[state.axes[0], valueAt(inside(x / canvas.clientWidth), latentOf(0))]];
+    const pairs = [[state.axes[0], valueAt(inside(x / size.width), latentOf(0))]];
     if (!isLine) {
-      pairs.push([state.axes[1], valueAt(1 - inside(y / canvas.clientHeight), latentOf(1))]);
+      pairs.push([state.axes[1], valueAt(1 - inside(y / size.height), latentOf(1))]);
     }
     state.move(...pairs);
   }
@@ -294,6 +312,8 @@ export function createMap(data, model, state, frames, onTheme) {
   const swatches = [];
   let dotColours = [];
   function paint() {
+    ink = { surface: colour("surface"), line: colour("line"), accent: colour("accent") };
+    layerShows = "";
     if (codes) dotColours = Array.from({ length: codes.shape[0] }, (_, row) => colours.of(row));
     swatches.forEach((swatch, index) => {
       swatch.style.background = classColour(data, index);
@@ -308,7 +328,7 @@ export function createMap(data, model, state, frames, onTheme) {
     [...legend.children].forEach((chip, place) => {
       chip.setAttribute("aria-pressed", String(place === picked));
     });
-    state.drawMap();
+    drawMap();
   }
 
   if (codes && data.data.classes) {

@@ -25,6 +25,7 @@ function traversal(latent, model, state, frames) {
   const isVisible = watchVisibility(row, () => frames.request());
   const valueAt = (tile) => low + ((high - low) * tile) / (TILES - 1);
   const tasks = [];
+  let marked = null;
   for (let tile = 0; tile < TILES; tile++) {
     tasks.push(
       frames.add({
@@ -50,6 +51,8 @@ function traversal(latent, model, state, frames) {
     mark() {
       const share = (state.code[latent.index] - low) / (high - low);
       const tile = Math.min(Math.max(Math.round(share * (TILES - 1)), 0), TILES - 1);
+      if (tile === marked) return;
+      marked = tile;
       marker.style.left = `${(100 * tile) / TILES}%`;
       marker.style.width = `${100 / TILES}%`;
     },
