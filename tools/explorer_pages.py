@@ -7,6 +7,7 @@ into `docs/explorer/`: at desktop and at phone size, in light and in dark.
 
 import argparse
 import html
+import io
 import os
 import time
 from pathlib import Path
@@ -14,6 +15,7 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import headless_browser
+from PIL import Image
 
 from keras_vae import presets
 from keras_vae.explorer import preset_page
@@ -85,7 +87,15 @@ def photograph(driver, path: Path, size: tuple, scheme: str, whole: bool, action
     resize(height)
     if whole:
         resize(driver.execute_script("return document.documentElement.scrollHeight"))
-    return driver.get_screenshot_as_png()
+    return _smaller(driver.get_screenshot_as_png())
+
+
+def _smaller(png):
+    """A PNG of 256 colours, a third of the size."""
+    picture = Image.open(io.BytesIO(png)).convert("RGB").quantize(256)
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG", optimize=True)
+    return buffer.getvalue()
 
 
 def main():

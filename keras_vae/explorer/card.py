@@ -4,7 +4,18 @@ from collections.abc import Mapping
 from numbers import Real
 
 # What of a card is for programs.
-_LEFT_OUT = {"format", "sha256", "pinned", "last_epoch", "kl_per_dimension", "num_images"}
+_LEFT_OUT = {
+    "format",
+    "kl_per_dimension",
+    "last_epoch",
+    "pinned",
+    "sha256",
+    "test_images_sha256",
+}
+# What the page tells by itself.
+_TOLD = {"class", "description", "name", "num_parameters"}
+# What is asked first.
+_FIRST = ("About", "Data", "Figures", "Training", "Evaluation", "Model")
 _LONG = 300
 
 
@@ -19,7 +30,7 @@ def sections(vae, card: Mapping) -> list[dict]:
         `[{"title": ..., "rows": [[label, text], ...]}, ...]`.
     """
     own = {
-        "class": type(vae).__name__,
+        "kind": type(vae).__name__,
         "latents": vae.latent_dim,
         "image": " x ".join(map(str, vae.event_shape)),
         "likelihood": type(vae.likelihood).__name__,
@@ -29,20 +40,16 @@ def sections(vae, card: Mapping) -> list[dict]:
         "reduction": vae.reduction,
         "parameters": vae.count_params(),
     }
-    parts = {"Model": own}
-    about = {}
+    parts = {"About": {}, "Model": own}
     for key, value in card.items():
-        if key in _LEFT_OUT:
-            continue
-        if isinstance(value, Mapping):
+        if isinstance(value, Mapping) and key not in _LEFT_OUT:
             parts[_label(key)] = value
-        else:
-            about[key] = value
-    for shown in ("description", "class", "num_parameters"):
-        about.pop(shown, None)
-    if about:
-        parts = {"About": about, **parts}
-    found = [{"title": title, "rows": _rows(part)} for title, part in parts.items()]
+        elif key not in _TOLD:
+            parts["About"][key] = value
+    titles = sorted(
+        parts, key=lambda title: _FIRST.index(title) if title in _FIRST else len(_FIRST)
+    )
+    found = [{"title": title, "rows": _rows(parts[title])} for title in titles]
     return [section for section in found if section["rows"]]
 
 

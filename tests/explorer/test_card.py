@@ -13,7 +13,7 @@ def test_a_model_tells_of_itself(make_vae):
     found = card.sections(make_vae(beta=4.0), {})
     assert [one["title"] for one in found] == ["Model"]
     model = rows(found, "Model")
-    assert model["Class"] == "VAE" and model["Latents"] == "2" and model["Beta"] == "4"
+    assert model["Kind"] == "VAE" and model["Latents"] == "2" and model["Beta"] == "4"
     assert model["Image"] == "4 x 4 x 1" and model["Likelihood"] == "Bernoulli"
 
 
@@ -22,6 +22,7 @@ def test_a_shipped_card_is_told_without_what_is_for_programs(make_vae):
     found = card.sections(make_vae(), contents)
     figures = rows(found, "Figures")
     assert figures["Elbo"] == "-100.56 ± 0.25" and figures["Active units"] == "20"
+    assert [one["title"] for one in found][:4] == ["Data", "Figures", "Training", "Evaluation"]
     assert rows(found, "Data")["Name"] == "mnist"
     assert rows(found, "Data")["Test images held out"] == "yes"
     assert rows(found, "Training")["Steps"] == "46,900"

@@ -93,6 +93,8 @@ async function start() {
   const model = makeModel(data);
   byId("title").textContent = data.title;
   byId("subtitle").textContent = data.description;
+  // Few sliders leave room for a larger map.
+  byId("stage").classList.toggle("few", model.latentDim <= 4);
 
   const [first, second] = data.latents;
   const examples = data.data?.examples;
