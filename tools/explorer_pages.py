@@ -91,10 +91,9 @@ def photograph(driver, path: Path, size: tuple, scheme: str, whole: bool, action
 
 
 def _smaller(png):
-    """A PNG of 256 colours, a third of the size."""
-    picture = Image.open(io.BytesIO(png)).convert("RGB").quantize(256)
+    """The same picture, packed as tightly as can be."""
     buffer = io.BytesIO()
-    picture.save(buffer, "PNG", optimize=True)
+    Image.open(io.BytesIO(png)).convert("RGB").save(buffer, "PNG", optimize=True)
     return buffer.getvalue()
 
 

@@ -14,6 +14,7 @@ _LEFT_OUT = {
 }
 # What the page tells by itself.
 _TOLD = {"class", "description", "name", "num_parameters"}
+_ACRONYMS = {"elbo": "ELBO", "mse": "MSE", "nll": "NLL"}
 # What is asked first.
 _FIRST = ("About", "Data", "Figures", "Training", "Evaluation", "Model")
 _LONG = 300
@@ -71,7 +72,8 @@ def _text(value, error):
     if isinstance(value, Real):
         digits = 4 if abs(value) < 1 else 2
         text = f"{value:,}" if isinstance(value, int) else f"{value:,.{digits}f}".rstrip("0")
-        text = text.rstrip(".")
+        # A minus sign as wide as a plus, as the page shows numbers.
+        text = text.rstrip(".").replace("-", "\u2212")
         return f"{text} ± {error:.2g}" if isinstance(error, Real) else text
     if isinstance(value, Mapping):
         return ", ".join(f"{key} {_text(inner, None)}" for key, inner in value.items())[:_LONG]
@@ -81,4 +83,5 @@ def _text(value, error):
 
 
 def _label(key):
-    return str(key).replace("_", " ").capitalize()
+    words = str(key).replace("_", " ")
+    return _ACRONYMS.get(words, words[:1].upper() + words[1:])

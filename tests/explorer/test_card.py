@@ -21,7 +21,7 @@ def test_a_shipped_card_is_told_without_what_is_for_programs(make_vae):
     contents = presets.card("mnist_mlp")
     found = card.sections(make_vae(), contents)
     figures = rows(found, "Figures")
-    assert figures["Elbo"] == "-100.56 ± 0.25" and figures["Active units"] == "20"
+    assert figures["ELBO"] == "\u2212100.56 ± 0.25" and figures["Active units"] == "20"
     assert [one["title"] for one in found][:4] == ["Data", "Figures", "Training", "Evaluation"]
     assert rows(found, "Data")["Name"] == "mnist"
     assert rows(found, "Data")["Test images held out"] == "yes"

@@ -1,6 +1,6 @@
 // What is drawn when: on every frame first what must be there, then as many small pictures as fit.
 
-const BUDGET = 8; // Milliseconds of small pictures a frame.
+const BUDGET = 6; // Milliseconds of small pictures a frame.
 
 /**
  * The frames of the page.
