@@ -153,6 +153,17 @@ def test_a_slider_is_moved_by_keys_and_says_where_it_is(browser, page):
     assert "nats of KL" in slider.get_attribute("aria-label")
 
 
+def test_a_double_click_puts_a_latent_back_to_the_priors_mean(browser, page):
+    slide(browser, 0, 1.0)
+    latent = browser.run("return explorer.data.latents[0].index")
+    assert browser.code()[latent] > 0.9
+    browser.run(
+        "document.querySelector('#sliders input').dispatchEvent(new MouseEvent('dblclick'))"
+    )
+    browser.settle()
+    assert browser.code()[latent] == 0
+
+
 def test_unused_latents_are_folded_away(browser, visited):
     vae = small()
     weights = dict(zip([w.path for w in vae.encoder.weights], vae.encoder.weights, strict=True))

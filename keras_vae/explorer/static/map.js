@@ -152,10 +152,10 @@ export function createMap(data, model, state, frames, onTheme) {
 
   function drawDots() {
     cleared(layer, layerContext);
-    layerContext.lineWidth = 1;
     layerContext.strokeStyle = ink.surface;
     const crowded = codes.shape[0] > 300 ? RADIUS : RADIUS + 1;
     const radius = crowded * Math.min(Math.max(size.width / 400, 0.6), 1.2);
+    layerContext.lineWidth = radius / 3;
     for (let row = 0; row < codes.shape[0]; row++) {
       const isPicked = picked === null || data.data.labels[row] === picked;
       layerContext.globalAlpha = isPicked ? 0.85 : 0.08;
