@@ -472,6 +472,10 @@ def test_a_conditional_model_has_its_classes(browser, visited):
         assert np.abs(scale - posterior.stddev()).max() < 1e-2
     browser.elements("#classes button")[3].click()
     browser.settle()
+    # Class 2 also for the picture on the pad, which is the first image.
+    code = vae.embed(pictures(1), condition=2)
+    made = vae.decode(code, 2).mean().numpy().ravel()
+    assert np.abs(seen(browser, "#reconstruction canvas") - made).max() < 0.02
     expected = vae.decode(browser.code()[None].astype("float32"), 2).mean().numpy().ravel()
     assert np.abs(seen(browser) - expected).max() < 1 / 255
 

@@ -8,11 +8,25 @@ from keras_vae import presets
 pytestmark = pytest.mark.slow
 
 
+def strokes(shape, count, seed):
+    """Images of one or two strokes each, as a pen makes them."""
+    random = np.random.default_rng(seed)
+    places = np.stack(np.mgrid[: shape[0], : shape[1]], axis=-1) / shape[:2]
+    images = np.zeros((count, *shape), np.float32)
+    for image in images:
+        for begin, end in random.uniform(0.2, 0.8, (random.integers(1, 3), 2, 2)):
+            way = end - begin
+            along = np.clip((places - begin) @ way / (way @ way), 0, 1)
+            distance = np.linalg.norm(places - begin - along[..., None] * way, axis=-1)
+            image += np.clip(1.5 - 20 * distance, 0, 1)[..., None]
+    return np.minimum(images, 1)
+
+
 @pytest.fixture(scope="module", params=presets.names())
 def shipped(request, browser, tmp_path_factory):
     """A shipped model and its page, open."""
     vae = presets.load(request.param)
-    images = vae.sample(40, seed=1).numpy()
+    images = strokes(vae.event_shape, 40, seed=1)
     path = tmp_path_factory.mktemp("pages") / f"{request.param}.html"
     vae.explore(path, images, np.arange(40) % 10, card=presets.card(request.param))
     # The better of two: other tests may hold the processor up.
@@ -43,8 +57,7 @@ def test_the_page_of_the_standard_model_takes_less_than_a_megabyte_and_a_half():
 def test_its_pictures_are_those_of_keras(browser, shipped):
     vae, _, _ = shipped
     drawn = vae.prior_distribution().sample(60, seed=7).numpy()
-    # A prior that no code follows, as an autoencoder's, shows little of a decoder.
-    codes = np.concatenate([drawn, vae.embed(vae.sample(40, seed=1))])
+    codes = np.concatenate([drawn, vae.embed(strokes(vae.event_shape, 40, seed=3))])
     expected = vae.decode(codes).mean().numpy().reshape(100, -1)
     assert expected.max() - expected.min() > 0.5
     assert np.abs(browser.decoded(codes) - expected).max() < 1 / 255
@@ -52,7 +65,7 @@ def test_its_pictures_are_those_of_keras(browser, shipped):
 
 def test_its_codes_are_those_of_keras(browser, shipped):
     vae, _, _ = shipped
-    images = vae.sample(30, seed=2).numpy()
+    images = np.concatenate([vae.sample(50, seed=2), strokes(vae.event_shape, 50, seed=2)])
     posterior = vae.encode(images)
     loc, scale = browser.encoded(images)
     assert np.abs(loc - posterior.mean()).max() < 1e-3

@@ -78,16 +78,29 @@ export function createDrawingPad(data, model, state) {
   byId("reconstruction").append(made);
   const error = byId("reconstruction-error");
 
-  /** Encodes the picture on the pad, and goes to its code. */
-  function encode(move = "jump") {
+  /** Shows the picture on the pad and what the model makes of it; returns its code. */
+  function reconstruct() {
     const posterior = model.encode(values, state.condition);
     const reconstruction = model.decode(posterior.loc, state.condition);
     draw(pad, values, model);
     draw(made, reconstruction, model);
     const squares = reconstruction.reduce((sum, value, i) => sum + (value - values[i]) ** 2, 0);
     error.textContent = `mean squared error ${shown(squares / model.size, 4)}`;
+    return posterior;
+  }
+
+  /** Encodes the picture on the pad, and goes to its code. */
+  function encode(move = "jump") {
+    const posterior = reconstruct();
     state[move](posterior.loc, posterior);
   }
+
+  let condition = state.condition;
+  state.listen(() => {
+    if (state.condition === condition) return;
+    condition = state.condition;
+    reconstruct();
+  });
 
   function set(picture, move = "glideTo") {
     values.set(picture);
@@ -196,7 +209,6 @@ export function createDrawingPad(data, model, state) {
     byId("examples-heading").remove();
   }
 
-  draw(pad, values, model);
-  draw(made, values, model);
+  reconstruct();
   return { set, values, read: (file) => read(file, model, ground) };
 }

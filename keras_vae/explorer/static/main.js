@@ -33,7 +33,8 @@ function walkEnds(data, model) {
 
 function createClasses(model, state) {
   const group = byId("classes");
-  if (!model.classes) {
+  // A condition of a single number is no class.
+  if (model.classes < 2) {
     group.remove();
     return;
   }
