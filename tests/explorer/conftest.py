@@ -1,5 +1,6 @@
 """A real browser without a network, and what is asked of a page in it."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -25,7 +26,9 @@ class Firefox:
         proxy = {"network.proxy.type": 1}
         for kind in ("http", "ssl"):
             proxy |= {f"network.proxy.{kind}": "127.0.0.1", f"network.proxy.{kind}_port": 9}
-        self.client = marionette.Marionette(bin=str(_firefox_program()), headless=True, prefs=proxy)
+        self.client = marionette.Marionette(
+            bin=str(_firefox_program()), headless=True, prefs=proxy, gecko_log=os.devnull
+        )
         self.client.start_session()
 
     def get(self, url):
