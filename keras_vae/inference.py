@@ -1,6 +1,8 @@
 """What a trained VAE is asked for: reconstructions, codes, new images, an exported copy."""
 
+import os
 import random
+from collections.abc import Mapping, Sequence
 
 import keras
 import tensorflow as tf
@@ -93,6 +95,55 @@ class Inference(keras.Model):
             export.saved_model(self, filepath, verbose)
         else:
             super().export(filepath, format=format, verbose=verbose, **kwargs)
+
+    def explore(
+        self,
+        path: str | os.PathLike | None = None,
+        images=None,
+        labels=None,
+        names: Sequence[str | None] | None = None,
+        title: str | None = None,
+        card: Mapping | None = None,
+        encoder: bool = True,
+        overwrite: bool = False,
+    ):
+        """Writes one HTML file in which latents are dragged and pictures follow.
+
+        The file needs no network, server or installation; weights, codes and a few images are in
+        it. It shows grey and colour images, of networks of the layers that `docs/explorer.md`
+        lists.
+
+        Args:
+            path: The file, whose name ends in `.html`. Defaults to `None`: nothing is written, and
+                a notebook shows the page that is returned.
+            images: `[n, *event]`, as `fit` takes them: their codes are dots on the map and give the
+                sliders their ranges and order, and the first few may be walked between. At most
+                1,000, evenly spaced, are encoded. Defaults to `None`: ranges and order come from
+                the prior and the decoder.
+            labels: `[n]`, integers, floats or strings. They colour the dots, and are the conditions
+                of a conditional model if they are integers. Defaults to `None`.
+            names: A name for each latent, in the order of the latents; `None` leaves one unnamed.
+                Defaults to `None`: none is named.
+            title: Of the page. Defaults to `None`: the card's name, or the class.
+            card: What the page tells of the model besides what the model knows itself: strings,
+                numbers and mappings of them, such as `presets.card(name)`. Defaults to `None`.
+            encoder: Bool. Whether the page can encode images that are drawn or dropped on it.
+                Defaults to `True`.
+            overwrite: Bool. Whether to replace a file that is there. Defaults to `False`.
+
+        Returns:
+            The file's `Path`; or without `path` a `keras_vae.explorer.Page`, whose `html` is the
+            page.
+
+        Raises:
+            ValueError: Before anything is written, if an argument is invalid, the model is not
+                built, a weight is not finite, or a layer cannot run in a page.
+            OSError: If the file cannot be written, or is there.
+        """
+        # Only who wants a page pays for its import.
+        from keras_vae import explorer
+
+        return explorer.explore(self, path, images, labels, names, title, card, encoder, overwrite)
 
     def _check_built(self, method):
         if not self.built:

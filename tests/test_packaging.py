@@ -114,6 +114,13 @@ def test_an_installed_checkout_is_found_whole_from_anywhere(checkout, tmp_path):
 
 
 @pytest.mark.slow
+def test_a_wheel_makes_pages(installed, tmp_path):
+    made = "print(len(keras_vae.VAE.from_preset('mnist_map').explore().html) > 1_000_000)"
+    printed = python("-c", f"import keras_vae; {made}", folder=tmp_path, PYTHONPATH=str(installed))
+    assert printed.split() == ["True"]
+
+
+@pytest.mark.slow
 def test_a_wheel_is_found_whole_from_anywhere(installed, tmp_path):
     printed = python("-c", PLACES, folder=tmp_path, PYTHONPATH=str(installed))
     check_one_place(printed, installed)
@@ -149,12 +156,15 @@ def test_a_wheel_holds_every_file_of_the_package_and_nothing_else(wheel):
         found = {name for name in archive.namelist() if ".dist-info/" not in name}
     modules = {f"keras_vae/{path}" for path in files_below(ROOT / "keras_vae", "*.py")}
     models = {f"keras_vae/saved_models/{name}.{kind}" for name in cards() for kind in KINDS}
-    assert found == modules | models | {"keras_vae/py.typed"}
+    pages = {f"keras_vae/explorer/static/{path}" for path in files_below(STATIC, "*.*")}
+    assert found == modules | models | pages | {"keras_vae/py.typed"}
+    assert {"keras_vae/explorer/static/index.html", "keras_vae/explorer/static/map.js"} <= pages
     assert {"keras_vae/callbacks/helpers/guard.py", "keras_vae/drawing/chart.py"} <= found
     assert len(models) == 2 * len(cards()) >= 26
 
 
 KINDS = ("keras", "json")
+STATIC = ROOT / "keras_vae/explorer/static"
 
 
 def files_below(folder, pattern):
@@ -206,7 +216,7 @@ def test_importing_loads_neither_tensorflow_datasets_nor_pyplot(run_python):
     )
     loaded = printed.split()
     assert "keras_vae.vae" in loaded
-    assert not {"tensorflow_datasets", "matplotlib.pyplot"} & set(loaded)
+    assert not {"tensorflow_datasets", "matplotlib.pyplot", "keras_vae.explorer"} & set(loaded)
 
 
 def test_another_backend_is_refused_in_words(run_python):

@@ -104,3 +104,22 @@ def with_one(array: np.ndarray, value: float) -> np.ndarray:
     spoiled = array.astype(float)
     spoiled[5, 1] = value
     return spoiled
+
+
+def with_layer(layer: keras.layers.Layer) -> keras_vae.VAE:
+    """A model whose decoder has that layer."""
+    inputs = keras.Input((2,))
+    pixels = keras.layers.Dense(64)(layer(keras.layers.Dense(8)(inputs)))
+    return vae(decoder=keras.Model(inputs, keras.layers.Reshape(SHAPE)(pixels)))
+
+
+def diverged() -> keras_vae.VAE:
+    """A model that lost its weights."""
+    model = vae()
+    model.encoder.get_layer("loc").kernel.assign(np.full((4, 2), np.nan))
+    return model
+
+
+def of_shape(*shape: int) -> keras_vae.VAE:
+    """A small model of images of another shape."""
+    return keras_vae.VAE(networks.mlp_encoder(shape, 2, [4]), networks.mlp_decoder(shape, 2, [4]))
