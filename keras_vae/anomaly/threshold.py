@@ -1,5 +1,6 @@
 """From a wanted rate of false alarms to the score that raises one."""
 
+import functools
 import math
 from dataclasses import dataclass
 
@@ -81,13 +82,20 @@ def threshold(scores, false_alarm_rate: float = 0.05, confidence: float = 0.95) 
         )
     # The tolerance keeps 0.05 of 99 + 1 the fifth from above, which rounding makes the sixth.
     rank = math.ceil((len(scores) + 1) * (1 - false_alarm_rate) - 1e-9)
-    rate = tfd.Beta(np.float64(len(scores) + 1 - rank), np.float64(rank))
-    tail = (1 - confidence) / 2
+    low, high = _interval(len(scores), rank, confidence)
     return Threshold(
         value=float(np.sort(scores)[rank - 1]),
         false_alarm_rate=false_alarm_rate,
-        low=float(rate.quantile(np.float64(tail))),
-        high=float(rate.quantile(np.float64(1 - tail))),
+        low=low,
+        high=high,
         confidence=confidence,
         num_scores=len(scores),
     )
+
+
+@functools.cache
+def _interval(count, rank, confidence):
+    """Quantiles of the share of continuous scores above that rank among so many of them."""
+    rate = tfd.Beta(np.float64(count + 1 - rank), np.float64(rank))
+    tail = (1 - confidence) / 2
+    return tuple(float(rate.quantile(np.float64(share))) for share in (tail, 1 - tail))

@@ -18,8 +18,8 @@ def score_distributions(
 ) -> Image.Image:
     """One outline a kind of examples: the share of its scores in each of some bins.
 
-    The axis ends where all but a two-hundredth of each kind's scores do; those beyond count for the
-    bin at the end.
+    The axis ends where nine tenths of each kind's scores do, because those of strangers may be any
+    number of times greater; those beyond count for the bin at the end.
 
     Args:
         scores: `{kind: [n]}`, finite.
@@ -40,7 +40,7 @@ def score_distributions(
             "Expected finite scores of one or more kinds of examples. Received: "
             f"{ {name: f'{len(values)} scores' for name, values in arrays.items()} }"
         )
-    ends = [np.quantile(values, (0.005, 0.995)) for values in arrays.values()]
+    ends = [np.quantile(values, (0.0, 0.9)) for values in arrays.values()]
     low, high = min(end[0] for end in ends), max(end[1] for end in ends)
     edges = np.linspace(low, high if high > low else low + 1, bins + 1)
     chart, highest = Chart(size), 0

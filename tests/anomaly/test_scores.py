@@ -118,8 +118,8 @@ def test_regret_refuses_another_posterior(make_vae, images):
         anomaly.negative_elbo,
         anomaly.negative_log_likelihood,
         anomaly.reconstruction_term,
-        anomaly.likelihood_regret,
         anomaly.attribution,
+        pytest.param(anomaly.likelihood_regret, marks=pytest.mark.slow),
     ],
 )
 def test_every_score_takes_images_of_any_prior_and_is_deterministic(make_vae, images, score, prior):
