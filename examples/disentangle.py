@@ -260,7 +260,10 @@ def print_spread(models, names):
 
 
 def print_correlations(models, names, folder):
-    """Spearman's rank correlations, of which 1 means that two scores rank the models alike."""
+    """Spearman's rank correlations, of which 1 means that two scores rank the models alike.
+
+    All are written, and those of headline numbers printed.
+    """
     table = np.array([[model[name] for name in names] for model in models], float)
     # A score that is the same of all models, or that some have not, correlates with none: NaN.
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -270,12 +273,13 @@ def print_correlations(models, names, folder):
         for name, row in zip(names, correlations, strict=True)
     ]
     write(folder / "correlations.csv", [["score", *names], *rows])
+    shown = [i for i, name in enumerate(names) if name in ("elbo", *METRICS, RANKING)]
     print(f"\nSpearman's rank correlations; of `{LOWER_IS_BETTER}` less is better:\n")
-    print(f"| | {' | '.join(str(number) for number in range(1, len(names) + 1))} |")
-    print("|---" * (len(names) + 1) + "|")
-    for number, row in enumerate(rows, 1):
-        cells = " | ".join(f"{value:.2f}" for value in row[1:])
-        print(f"| {number} `{row[0]}` | {cells} |")
+    print(f"| | {' | '.join(str(number) for number in range(1, len(shown) + 1))} |")
+    print("|---" * (len(shown) + 1) + "|")
+    for number, index in enumerate(shown, 1):
+        cells = " | ".join(f"{correlations[index, other]:.2f}" for other in shown)
+        print(f"| {number} `{names[index]}` | {cells} |")
 
 
 def mean_ranks(models) -> np.ndarray:
