@@ -250,7 +250,10 @@ def spread(values, digits=2) -> str:
 
 def print_spread(models, names):
     """How much of the variance of each score methods explain, and how much seeds do."""
-    print("\nShare of a score's variance that lies between seeds of a method, not methods:\n")
+    num_methods = len({model["method"] for model in models})
+    chance = (len(models) - num_methods) / (len(models) - 1)
+    print("\nShare of a score's variance that lies between seeds of a method, not methods")
+    print(f"(if methods made no difference, {chance:.0%}):\n")
     print("| score | between seeds |\n|---|---|")
     for name in names:
         groups = by_method(models, name).values()

@@ -120,6 +120,8 @@ def test_the_tables_are_means_spreads_and_rank_correlations(program, tmp_path, c
 
     program.print_spread(models, ["elbo", "dci"])
     lines = capsys.readouterr().out.splitlines()
+    # Of three degrees of freedom two are those of seeds.
+    assert "(if methods made no difference, 67%):" in lines
     # Within methods the variance is 1, of all four it is 5.
     assert "| `elbo` | 20% |" in lines and "| `dci` | 0% |" in lines
 
