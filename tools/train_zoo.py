@@ -118,7 +118,8 @@ RECIPES = {
         "epochs": 60,
     },
     "mnist_disentangled": {
-        "description": "beta 4: ten latents, all active at 0.3 to 1.6 nats; blurrier than beta 0.",
+        "description": "beta 4: ten latents, all active and hardly correlated; none is a factor of "
+        "typeset digits.",
         "networks": lambda: _mlp(10, [400]),
         "model": {"beta": 4.0},
         "epochs": 50,
@@ -138,7 +139,8 @@ RECIPES = {
         "epochs": 12,
     },
     "mnist_beta_tc": {
-        "description": "beta-TC-VAE at beta 6, which penalises how latents depend on each other.",
+        "description": "beta-TC-VAE at beta 6: six of ten latents are active, none a factor of "
+        "typeset digits.",
         "class": objectives.BetaTCVAE,
         "networks": lambda: _mlp(10, [100, 100]),
         "model": {"beta": 6.0},
@@ -146,7 +148,8 @@ RECIPES = {
         "disentanglement": _OF_DIGITS,
     },
     "mnist_factor": {
-        "description": "FactorVAE at gamma 10: independent latents, by an adversary.",
+        "description": "FactorVAE at gamma 10: ten active latents, hardly correlated; none is a "
+        "factor of typeset digits.",
         "class": objectives.FactorVAE,
         "networks": lambda: _mlp(10, [100, 100]),
         "model": {"gamma": 10.0, "discriminator_sizes": (50, 50)},
