@@ -1,6 +1,7 @@
 """How closely the drawn sprites are those of dSprites, and how fast they are drawn.
 
-    python benchmarks/drawn_sprites.py [--frames frames.npz] [--networks vae.npz beta_vae.npz]
+    python benchmarks/drawn_sprites.py [--frames frames.npz]
+        [--networks vae.npz beta_vae.npz [--metrics]]
 
 Always measures the speed of drawing. With `--frames`, an array `frames` `[n, 64, 64]` of 0 and 1 of
 original images, such as those of the animation `dsprites.gif` of
@@ -12,7 +13,8 @@ disentangling-vae (https://github.com/YannDubs/disentangling-vae, `results/VAE_d
 `results/betaH_dsprites`: the arrays of `model.pt` by name, in PyTorch's layouts), loads them into
 Keras layers and prints their losses on drawn images, which they never saw, in nats an image. Files
 of the names `vae.npz` and `beta_vae.npz` get the means of the last training epoch beside them, as
-they were published.
+they were published. `--metrics` also prints every metric of `keras_vae.disentanglement` of them,
+which takes ten minutes a network.
 """
 
 import argparse
@@ -42,13 +44,16 @@ def main():
     )
     parser.add_argument("--frames", type=Path, help="original images (not compared)")
     parser.add_argument("--networks", type=Path, nargs="+", default=[], help="weights (none)")
+    parser.add_argument("--metrics", action="store_true", help="measure their latents, too")
     parser.add_argument("--images", type=int, default=20_000, help="for the networks (20000)")
     options = parser.parse_args()
     speed()
     if options.frames:
         compare(np.load(options.frames)["frames"])
     for path in options.networks:
-        losses(path, options.images)
+        model = losses(path, options.images)
+        if options.metrics:
+            print(keras_vae.disentanglement.evaluate(model, Sprites(), seed=SEED, progress=False))
 
 
 def speed():
@@ -90,8 +95,8 @@ def compare(frames: np.ndarray):
     )
 
 
-def losses(path: Path, num_images: int):
-    """Prints the losses of a published network on drawn images."""
+def losses(path: Path, num_images: int) -> keras_vae.VAE:
+    """Prints the losses of a published network on drawn images, and returns it."""
     weights = dict(np.load(path))
     model = keras_vae.VAE(*loaded(weights), seed=SEED)
     model.compile("adam", jit_compile=False)
@@ -104,7 +109,8 @@ def losses(path: Path, num_images: int):
     if path.stem in PUBLISHED:
         reconstruction, kl = PUBLISHED[path.stem]
         text += f"; published {reconstruction:.2f} and {kl:.2f}"
-    print(text)
+    print(text, flush=True)
+    return model
 
 
 def loaded(weights: Mapping[str, np.ndarray]):

@@ -1,6 +1,7 @@
 """Callbacks that show an autoencoder learn, for any Keras model.
 
-They import no model: they ask the one they are given for what they need (see `model_functions`).
+They import no model: they ask the one they are given for what they need, by
+`keras_vae.model_functions`.
 
 | to | callbacks |
 |---|---|

@@ -8,12 +8,12 @@ from PIL import Image
 from keras_vae import drawing, latent_measures
 from keras_vae.arguments import count, invalid
 from keras_vae.callbacks.helpers.frequency import EPOCH
-from keras_vae.callbacks.helpers.model_functions import ModelFunctions
 from keras_vae.callbacks.helpers.picture_callback import (
     PictureCallback,
     check_order,
     checked_inputs,
 )
+from keras_vae.model_functions import ModelFunctions
 
 _MOST_LABELS = 20
 _LEAST_LIMIT = 3.0
@@ -49,7 +49,7 @@ class LatentMap(PictureCallback):
             `ELBOLogger` takes it. Defaults to `"epoch"`.
         tensorboard: Bool. Whether pictures also go to TensorBoard. Defaults to `False`.
         encode: Function from images to their codes, for a model that does not tell how. Defaults
-            to `None`: see `keras_vae.callbacks.helpers.model_functions`.
+            to `None`: see `keras_vae.model_functions`.
 
     Raises:
         ValueError: If an argument is invalid, or at the start of training if the images do not fit

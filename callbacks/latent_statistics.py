@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from keras_vae import arguments, drawing, latent_measures
-from keras_vae.callbacks.helpers.model_functions import ModelFunctions
 from keras_vae.callbacks.helpers.picture_callback import check_order
 from keras_vae.callbacks.helpers.run_callback import RunCallback
 from keras_vae.callbacks.helpers.step_table import StepTable
 from keras_vae.files import write_whole
+from keras_vae.model_functions import ModelFunctions
 
 _SCALARS = ("active_units", "latent_kl", "mutual_information", "marginal_kl")
 
@@ -55,7 +55,7 @@ class LatentStatistics(RunCallback):
         tensorboard: Bool. Whether the numbers and the heat map also go to TensorBoard, below
             `FOLDER/tensorboard`; needs the package `tensorboard`. Defaults to `False`.
         encode: Function from images to codes, for a model that does not tell how. Defaults to
-            `None`: see `keras_vae.callbacks.helpers.model_functions`.
+            `None`: see `keras_vae.model_functions`.
 
     Raises:
         ValueError: If an argument is invalid, or at the start of training if no encoder is found or

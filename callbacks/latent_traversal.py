@@ -12,13 +12,13 @@ from keras_vae import drawing, latent_walks
 from keras_vae.arguments import count, flag, invalid, number, share
 from keras_vae.callbacks.helpers.animate import animate_files, natural_order
 from keras_vae.callbacks.helpers.frequency import EPOCH
-from keras_vae.callbacks.helpers.model_functions import ModelFunctions
 from keras_vae.callbacks.helpers.picture_callback import (
     PictureCallback,
     checked_inputs,
     checked_latent_dim,
 )
 from keras_vae.callbacks.latent_map import check_exist, checked_latents
+from keras_vae.model_functions import ModelFunctions
 
 _LIMITS = (-2.5, 2.5)
 _NUM_SAMPLES = 64
@@ -68,7 +68,7 @@ class LatentTraversal(PictureCallback):
             `ELBOLogger` takes it. Defaults to `"epoch"`.
         tensorboard: Bool. Whether pictures also go to TensorBoard. Defaults to `False`.
         encode: Function from images to their codes, for a model that does not tell how. Defaults
-            to `None`: see `keras_vae.callbacks.helpers.model_functions`.
+            to `None`: see `keras_vae.model_functions`.
         decode: Function from codes `[n, latent]` to images. Defaults to `None`, likewise.
 
     Raises:

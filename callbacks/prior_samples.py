@@ -8,11 +8,11 @@ from PIL import Image
 
 from keras_vae import arguments, drawing
 from keras_vae.callbacks.helpers.frequency import EPOCH
-from keras_vae.callbacks.helpers.model_functions import ModelFunctions
 from keras_vae.callbacks.helpers.picture_callback import (
     PictureCallback,
     checked_latent_dim,
 )
+from keras_vae.model_functions import ModelFunctions
 
 
 class PriorSamples(PictureCallback):
@@ -32,7 +32,7 @@ class PriorSamples(PictureCallback):
             `ELBOLogger` takes it. Defaults to `"epoch"`.
         tensorboard: Bool. Whether pictures also go to TensorBoard. Defaults to `False`.
         decode: Function from codes `[n, latent]` to images, for a model that does not tell how.
-            Defaults to `None`: see `keras_vae.callbacks.helpers.model_functions`.
+            Defaults to `None`: see `keras_vae.model_functions`.
 
     Raises:
         ValueError: If an argument is invalid, or at the start of training if no decoder is found.

@@ -8,12 +8,12 @@ from PIL import Image
 from keras_vae import drawing
 from keras_vae.arguments import flag
 from keras_vae.callbacks.helpers.frequency import EPOCH
-from keras_vae.callbacks.helpers.model_functions import ModelFunctions
 from keras_vae.callbacks.helpers.picture_callback import (
     PictureCallback,
     check_order,
     checked_images,
 )
+from keras_vae.model_functions import ModelFunctions
 
 
 class ReconstructionGrid(PictureCallback):
@@ -31,7 +31,7 @@ class ReconstructionGrid(PictureCallback):
         error_row: Bool. Whether a third row shows the absolute error. Defaults to `False`.
         tensorboard: Bool. Whether pictures also go to TensorBoard. Defaults to `False`.
         reconstruct: Function from images to reconstructions, for a model that does not tell how.
-            Defaults to `None`: see `keras_vae.callbacks.helpers.model_functions`.
+            Defaults to `None`: see `keras_vae.model_functions`.
         encode: Function from images to their codes, used with `decode` where there is no
             `reconstruct`. Defaults to `None`, likewise.
         decode: Function from codes `[n, latent]` to images. Defaults to `None`, likewise.

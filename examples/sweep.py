@@ -42,6 +42,7 @@ import traceback
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 # One thread a process: figures must not depend on the number of cores, nor workers share them.
 os.environ["TF_NUM_INTRAOP_THREADS"] = os.environ["TF_NUM_INTEROP_THREADS"] = "1"
@@ -91,19 +92,27 @@ SEARCH_SPLITS = {"train_split": "train[:90%]", "test_split": "train[90%:]"}
 
 @dataclass
 class Sweep:
-    """What was asked for: values of some parameters, one value of others, settings to search."""
+    """What was asked for: values of some parameters, one value of others, settings to search.
+
+    A program that sweeps over something else subclasses it, and passes that to `main`: see
+    `disentangle.py`.
+    """
 
     varied: dict[str, list]
     fixed: dict
     search: int = 0
     save_models: bool = False
 
+    parameters: ClassVar[dict] = PARAMETERS
+    searched: ClassVar[dict] = SEARCHED
+
     @property
     def spaces(self) -> dict:
         """What Optuna chooses from."""
-        spaces = {n: space for n, space in SEARCHED.items() if self.search and n not in self.fixed}
+        searched = self.searched.items() if self.search else ()
+        spaces = {name: space for name, space in searched if name not in self.fixed}
         spaces |= {name: CategoricalDistribution(given) for name, given in self.varied.items()}
-        return {name: spaces[name] for name in PARAMETERS if name in spaces}
+        return {name: spaces[name] for name in self.parameters if name in spaces}
 
     def combinations(self) -> list[dict]:
         """All combinations, the last parameter varying fastest; of a range its lower end."""
@@ -112,7 +121,8 @@ class Sweep:
 
     def setting(self, chosen: dict) -> dict:
         """Every parameter's value where Optuna has chosen these."""
-        return {**PARAMETERS, **(SEARCH_SPLITS if self.search else {}), **self.fixed, **chosen}
+        splits = SEARCH_SPLITS if self.search else {}
+        return {**self.parameters, **splits, **self.fixed, **chosen}
 
     def name(self, trial) -> str:
         """A trial by its place and what was chosen, such as `0003_beta=1_seed=0`."""
@@ -122,6 +132,35 @@ class Sweep:
         }
         words = [f"{place:04}", *map("=".join, short.items())]
         return re.sub(r"[^\w.+=-]+", "-", "_".join(words))[:100]
+
+    # One setting ---------------------------------------------------------------------------
+
+    def check(self, setting: dict):
+        """Refuses a setting that would fail; prepares its data if they are missing."""
+        for name in ("batch_size", "epochs"):
+            arguments.count(name, setting[name])
+        arguments.seed("seed", setting["seed"])
+        arguments.one_of("network", setting["network"], ("mlp", "conv"))
+        if not 0 < (rate := setting["learning_rate"]) < math.inf:
+            raise arguments.invalid("learning_rate", "a positive number", rate)
+        data = ("dataset", "train_split", "test_split", "binarize")
+        self.build(setting, image_shape(tuple((name, setting[name]) for name in data)))
+
+    def load(self, setting: dict):
+        """Batches to train on, and held-out ones, whose pixels are the same in all settings."""
+        return load(setting)
+
+    def build(self, setting: dict, shape) -> keras_vae.VAE:
+        """The model of a setting, for images of shape `(height, width, channels)`."""
+        return build(setting, shape)
+
+    def callbacks(self, setting: dict) -> list[keras.callbacks.Callback]:
+        """What else goes along with the training of a setting: nothing."""
+        return []
+
+    def measure(self, vae: keras_vae.VAE, setting: dict) -> dict:
+        """Further figures of a trained model: none."""
+        return {}
 
 
 def check(sweep: Sweep):
@@ -136,14 +175,7 @@ def check(sweep: Sweep):
         if "conv" not in given.get("network", ()):
             raise ValueError(f"{name!r} changes nothing without --network conv. Leave it out.")
     for setting in map(sweep.setting, sweep.combinations()):
-        for name in ("batch_size", "epochs"):
-            arguments.count(name, setting[name])
-        arguments.seed("seed", setting["seed"])
-        arguments.one_of("network", setting["network"], ("mlp", "conv"))
-        if not 0 < (rate := setting["learning_rate"]) < math.inf:
-            raise arguments.invalid("learning_rate", "a positive number", rate)
-        data = ("dataset", "train_split", "test_split", "binarize")
-        build(setting, image_shape(tuple((name, setting[name]) for name in data)))
+        sweep.check(setting)
 
 
 @functools.cache
@@ -190,8 +222,8 @@ def train(sweep: Sweep, trial: optuna.Trial, folder: Path) -> dict:
     # Nothing may remain of the settings before.
     keras.utils.clear_session()
     keras.utils.set_random_seed(setting["seed"])
-    images, held_out = load(setting)
-    vae = build(setting, images.element_spec.shape[1:])
+    images, held_out = sweep.load(setting)
+    vae = sweep.build(setting, images.element_spec.shape[1:])
     optimizer = keras.optimizers.Adam(setting["learning_rate"])
     # Keras leaves XLA off where there is only a CPU; there it halves the time.
     vae.compile(optimizer, jit_compile=setting["jit_compile"])
@@ -202,7 +234,8 @@ def train(sweep: Sweep, trial: optuna.Trial, folder: Path) -> dict:
             raise optuna.TrialPruned
 
     reporter = keras.callbacks.LambdaCallback(on_epoch_end=report)
-    fitting = {"epochs": setting["epochs"], "callbacks": [reporter], "verbose": 0}
+    watchers = [*sweep.callbacks(setting), reporter]
+    fitting = {"epochs": setting.get("epochs", 1), "callbacks": watchers, "verbose": 0}
     logs = vae.fit(images, validation_data=held_out, **fitting).history
     figures = evaluation.evaluate_elbo(vae, held_out, progress=False)
     latents = evaluation.latent_statistics(vae, held_out, progress=False)
@@ -210,6 +243,7 @@ def train(sweep: Sweep, trial: optuna.Trial, folder: Path) -> dict:
     figures |= evaluation.reconstruction_error(vae, held_out, progress=False)
     figures |= {"train_loss": logs["loss"][-1], "train_elbo": logs["elbo"][-1]}
     figures["steps"] = int(vae.optimizer.iterations)
+    figures |= sweep.measure(vae, setting)
     if sweep.save_models:
         (folder / "models").mkdir(exist_ok=True)
         vae.save(folder / "models" / f"{sweep.name(trial)}.keras")
@@ -371,12 +405,16 @@ def sizes(text: str) -> str:
 def main():
     """Parses the command line, and says in one line what is wrong with it."""
     parser = _parser()
-    options = vars(parser.parse_args())
+    run(Sweep, parser, vars(parser.parse_args()))
+
+
+def run(kind: type[Sweep], parser: argparse.ArgumentParser, options: dict) -> Sweep:
+    """Does what the options say, or ends the program with one line that says why not."""
     folder, workers = options["output_dir"], options["workers"]
-    given = {name: options[name] for name in PARAMETERS if options[name]}
+    given = {name: options[name] for name in kind.parameters if options[name]}
     varied = {name: values for name, values in given.items() if len(values) > 1}
     fixed = {name: values[0] for name, values in given.items() if len(values) == 1}
-    sweep = Sweep(varied, fixed, options["search"], options["save_models"])
+    sweep = kind(varied, fixed, options["search"], options["save_models"])
     try:
         arguments.count("search", sweep.search, least=0)
         arguments.count("workers", workers)
@@ -397,22 +435,30 @@ def main():
     if failures:
         lines = "".join(f"  {name}: {reason}\n" for name, reason in failures.items())
         parser.exit(1, f"What failed the same command tries again:\n{lines}")
+    return sweep
 
 
 def _parser():
-    summary, _, details = __doc__.partition("\n\n")
+    parser = parser_of(Sweep, __doc__, "runs/sweep")
+    add = parser.add_argument
+    add("--search", type=int, default=0, metavar="N", help="try N settings (every combination)")
+    add("--save-models", action="store_true", help="keep every setting's model")
+    return parser
+
+
+def parser_of(kind: type[Sweep], doc: str, folder: str) -> argparse.ArgumentParser:
+    """Options for every parameter, for the workers and for the output folder."""
+    summary, _, details = doc.partition("\n\n")
     form = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=summary, epilog=details, formatter_class=form)
     add = parser.add_argument
     kinds = {"hidden_sizes": sizes, "filters": sizes, "binarize": str, "jit_compile": boolean}
-    for name, default in PARAMETERS.items():
+    for name, default in kind.parameters.items():
         values = {"type": kinds.get(name, type(default)), "nargs": "+", "action": "extend"}
         shown = json.dumps(default).strip('"[]').replace(" ", "")
         add(f"--{name.replace('_', '-')}", metavar="VALUE", help=f"({shown})", **values)
-    add("--search", type=int, default=0, metavar="N", help="try N settings (every combination)")
     add("--workers", type=int, default=1, help="processes at work (1: this one)")
-    add("--save-models", action="store_true", help="keep every setting's model")
-    add("--output-dir", type=Path, default=Path("runs/sweep"), help="folder (runs/sweep)")
+    add("--output-dir", type=Path, default=Path(folder), help=f"folder ({folder})")
     return parser
 
 

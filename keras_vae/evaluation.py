@@ -297,7 +297,7 @@ def evaluate_all(
     Returns:
         `{name: figure}`, in nats an image unless the function that the figure comes from says
         otherwise; `kl_per_dimension` where there is one, in nats to four digits. Where the data
-        set has no labels or no split `train`, there is no `probe_accuracy`.
+        set has no split `train`, or not one label an image, there is no `probe_accuracy`.
 
     Raises:
         ValueError: If an argument is invalid, the images do not fit the model, or a figure is not
@@ -319,4 +319,6 @@ def evaluate_all(
         train, test = datasets.load(dataset, ("train", split), with_labels=True, **load)
     except ValueError:
         return figures  # There are no labels, or no training split, to probe with.
+    if train.element_spec[1].shape.rank != 1:
+        return figures  # Several factors an image are no class of it.
     return figures | linear_probe(model, train, test, seed=seed)

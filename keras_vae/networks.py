@@ -14,13 +14,7 @@ from keras import layers, ops
 from keras_vae import arguments
 
 MINIMUM_SCALE = 1e-6
-_GLOROT, _HE = "glorot_uniform", "he_uniform"
-_BURGESS_CONVOLUTION = {
-    "kernel_size": 4,
-    "strides": 2,
-    "padding": "same",
-    "kernel_initializer": _HE,
-}
+_BURGESS_KERNEL = 4
 SCALES = ("softplus", "square", "exp", "log_variance")
 
 
@@ -256,8 +250,10 @@ def burgess_encoder(
     """The encoder of Burgess et al., "Understanding disentangling in beta-VAE" (2018).
 
     Convolutions of 32 filters, 4x4, halve height and width down to 4, `[64, 64] -> [4, 4]` by four
-    of them; two layers of 256 units follow. Initial weights are He's (2015), uniform, as in
-    disentangling-vae (https://github.com/YannDubs/disentangling-vae).
+    of them; two layers of 256 units follow. Initial weights are He's (2015), uniform, and biases
+    PyTorch's, up to 1 / sqrt(fan-in) on either side of 0, as in disentangling-vae
+    (https://github.com/YannDubs/disentangling-vae). On images that are mostly black biases of 0
+    learn markedly later.
 
     Args:
         input_shape: `(height, width, channels)`, both sides 4 times the same power of 2. Defaults
@@ -276,12 +272,15 @@ def burgess_encoder(
     features = inputs
     for index in range(_halvings_to_four(input_shape)):
         features = layers.Conv2D(
-            32, activation="relu", name=f"conv_{index}", **_BURGESS_CONVOLUTION
+            32,
+            activation="relu",
+            name=f"conv_{index}",
+            **_burgess_convolution(features.shape[-1]),
         )(features)
     features = layers.Flatten()(features)
-    features = _hidden_layers(features, (256, 256), "relu", _HE)
+    features = _hidden_layers(features, (256, 256), "relu", _as_pytorch)
     return keras.Model(
-        inputs, _posterior_parameters(features, latent_dim, scale, False, _HE), name=name
+        inputs, _posterior_parameters(features, latent_dim, scale, False, _as_pytorch), name=name
     )
 
 
@@ -309,16 +308,42 @@ def burgess_decoder(
     output_shape = _shape(output_shape, "output_shape")
     doublings = _halvings_to_four(output_shape)
     inputs = layers.Input((arguments.count("latent_dim", latent_dim),), name="code")
-    features = _hidden_layers(inputs, (256, 256, 512), "relu", _HE)
+    features = _hidden_layers(inputs, (256, 256, 512), "relu", _as_pytorch)
     features = layers.Reshape((4, 4, 32))(features)
     for index in range(doublings - 1):
         features = layers.Conv2DTranspose(
-            32, activation="relu", name=f"conv_{index}", **_BURGESS_CONVOLUTION
+            32, activation="relu", name=f"conv_{index}", **_burgess_convolution(32)
         )(features)
+    channels = output_shape[-1]
     pixels = layers.Conv2DTranspose(
-        output_shape[-1], dtype="float32", name="pixels", **_BURGESS_CONVOLUTION
+        channels, dtype="float32", name="pixels", **_burgess_convolution(channels)
     )(features)
     return keras.Model(inputs, pixels, name=name)
+
+
+def _burgess_convolution(channels):
+    """Settings of a convolution; the channels are those that PyTorch counts as its input."""
+    return {
+        "kernel_size": _BURGESS_KERNEL,
+        "strides": 2,
+        "padding": "same",
+        **_as_pytorch(_BURGESS_KERNEL**2 * channels),
+    }
+
+
+def _as_pytorch(fan_in):
+    """Initializers of a layer: He's for a kernel, and for a bias what PyTorch draws by itself."""
+    limit = 1 / math.sqrt(fan_in)
+    return {
+        "kernel_initializer": "he_uniform",
+        "bias_initializer": keras.initializers.RandomUniform(-limit, limit),
+    }
+
+
+def _as_keras(fan_in):
+    """Initializers of a layer: those of Keras."""
+    del fan_in
+    return {}
 
 
 def _halvings_to_four(shape):
@@ -338,20 +363,21 @@ def _image_input(shape):
     return layers.Input(shape, name="image"), shape
 
 
-def _hidden_layers(features, sizes, activation, initializer=_GLOROT):
+def _hidden_layers(features, sizes, activation, initializers=_as_keras):
     activation = _activation(activation)
     for index, units in enumerate(arguments.counts("hidden_sizes", sizes)):
         features = layers.Dense(
-            units, activation, kernel_initializer=initializer, name=f"hidden_{index}"
+            units, activation, name=f"hidden_{index}", **initializers(features.shape[-1])
         )(features)
     return features
 
 
-def _posterior_parameters(features, latent_dim, scale, full_covariance, initializer=_GLOROT):
-    settings = {"dtype": "float32", "kernel_initializer": initializer}
-    units = arguments.count("latent_dim", latent_dim)
-    loc = layers.Dense(units, name="loc", **settings)(features)
-    raw_scale = layers.Dense(units, name="raw_scale", **settings)(features)
+def _posterior_parameters(features, latent_dim, scale, full_covariance, initializers=_as_keras):
+    units, fan_in = arguments.count("latent_dim", latent_dim), features.shape[-1]
+    loc = layers.Dense(units, name="loc", dtype="float32", **initializers(fan_in))(features)
+    raw_scale = layers.Dense(units, name="raw_scale", dtype="float32", **initializers(fan_in))(
+        features
+    )
     scale = PositiveScale(scale, dtype="float32", name="scale")(raw_scale)
     if not full_covariance:
         return {"loc": loc, "scale": scale}

@@ -248,6 +248,20 @@ def test_no_samples_and_no_labels_leave_out_what_needs_them(unlabelled, make_vae
     assert not {"log_likelihood", "nll", "num_samples", "probe_accuracy"} & figures.keys()
 
 
+def test_several_factors_an_image_are_no_labels_to_probe(monkeypatch, make_vae):
+    pixels = np.random.default_rng(0).random((8, 4, 4, 1), np.float32)
+
+    def load(name, split, batch_size, *, with_labels=False, **_):
+        if with_labels:
+            images = keras_vae.datasets.from_arrays(pixels, np.zeros((8, 5), int), batch_size)
+            return images, images
+        return keras_vae.datasets.from_arrays(pixels, None, batch_size)
+
+    monkeypatch.setattr(keras_vae.datasets, "load", load)
+    figures = evaluation.evaluate_all(make_vae(), "dots", num_samples=0, progress=False)
+    assert "elbo" in figures and "probe_accuracy" not in figures
+
+
 def test_a_kl_for_each_latent_is_left_out_where_there_is_none(unlabelled, make_vae):
     vae = make_vae(prior="gaussian_mixture")
     figures = evaluation.evaluate_all(vae, "dots", num_samples=2, progress=False)

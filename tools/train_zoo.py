@@ -9,11 +9,14 @@ length.
 """
 
 import argparse
+import csv
 import datetime
 import hashlib
 import json
 import os
 import platform
+import statistics
+import tempfile
 import time
 from pathlib import Path
 
@@ -24,7 +27,9 @@ import numpy as np
 import tensorflow as tf
 
 import keras_vae
-from keras_vae import evaluation, networks, objectives, presets
+from keras_vae import callbacks, disentanglement, evaluation, networks, objectives, presets
+from keras_vae.datasets import factors
+from keras_vae.datasets.factors.named import DRAWN, SETS
 from keras_vae.files import write_whole
 
 SHAPE = (28, 28, 1)
@@ -46,8 +51,44 @@ def _conv(latent_dim):
     )
 
 
-# `epochs` or `steps`, with a learning rate that falls along a cosine to a hundredth of itself
-# unless `constant_rate` says otherwise. `class` is what of the family it is, by default the VAE.
+def _burgess():
+    return networks.burgess_encoder(), networks.burgess_decoder()
+
+
+# As disentangling-vae trains on dSprites, one of its thirty epochs: on all images, of which none is
+# held out.
+_SPRITES = {
+    "networks": _burgess,
+    "dataset": "sprites",
+    "split": "train+test",
+    "evaluated_split": "test[:10000]",
+    "num_samples": 32,
+    "batch_size": 64,
+    "epochs": 1,
+    "rate": 5e-4,
+    "constant_rate": True,
+    "every_50th_step": True,
+    "disentanglement": {"sprites": None},
+}
+
+# Digits of MNIST tell no factors. Typeset ones do, and are near enough for these models to encode,
+# though none has seen them. Without `dci`, whose trees take ten minutes a model.
+_OF_DIGITS = {
+    "mnist": ["gaussian_total_correlation"],
+    "typeset_digits": [
+        "mutual_information_gap",
+        "posterior_mutual_information_gap",
+        "factor_vae_score",
+        "modularity_explicitness",
+    ],
+}
+
+
+# `epochs` or `steps`, with a learning rate, by default 0.001, that falls along a cosine to a
+# hundredth of itself unless `constant_rate` says otherwise. `class` is what of the family it is, by
+# default the VAE. `warmup` names a number of the loss that rises from 0 in so many steps.
+# `disentanglement` names the data sets that the latents are measured on and the metrics, `None` for
+# all of them.
 RECIPES = {
     "mnist_seed": {
         "description": "beta-VAE 100-100-10 after 1,024 steps, as examples/mnist.py trains it.",
@@ -64,6 +105,7 @@ RECIPES = {
         "model": {"beta": 0.01, "reduction": "mean"},
         "batch_size": 64,
         "epochs": 60,
+        "disentanglement": _OF_DIGITS,
     },
     "mnist_mlp": {
         "description": "The standard VAE, one hidden layer of 400 and 20 latents, beta 1.",
@@ -76,16 +118,19 @@ RECIPES = {
         "epochs": 60,
     },
     "mnist_disentangled": {
-        "description": "beta 4: ten latents, all active at 0.3 to 1.6 nats; blurrier than beta 0.",
+        "description": "beta 4: ten latents, all active and hardly correlated; none is a factor of "
+        "typeset digits.",
         "networks": lambda: _mlp(10, [400]),
         "model": {"beta": 4.0},
         "epochs": 50,
+        "disentanglement": _OF_DIGITS,
     },
     "mnist_autoencoder": {
         "description": "beta 0, a plain autoencoder: sharp reconstructions, useless samples.",
         "networks": lambda: _mlp(10, [400]),
         "model": {"beta": 0.0},
         "epochs": 50,
+        "disentanglement": _OF_DIGITS,
     },
     "mnist_conv": {
         "description": "Convolutional VAE with 16 latents, beta 1.",
@@ -94,18 +139,22 @@ RECIPES = {
         "epochs": 12,
     },
     "mnist_beta_tc": {
-        "description": "beta-TC-VAE at beta 6, which penalises how latents depend on each other.",
+        "description": "beta-TC-VAE at beta 6: six of ten latents are active, none a factor of "
+        "typeset digits.",
         "class": objectives.BetaTCVAE,
         "networks": lambda: _mlp(10, [100, 100]),
         "model": {"beta": 6.0},
         "epochs": 20,
+        "disentanglement": _OF_DIGITS,
     },
     "mnist_factor": {
-        "description": "FactorVAE at gamma 10: independent latents, by an adversary.",
+        "description": "FactorVAE at gamma 10: ten active latents, hardly correlated; none is a "
+        "factor of typeset digits.",
         "class": objectives.FactorVAE,
         "networks": lambda: _mlp(10, [100, 100]),
         "model": {"gamma": 10.0, "discriminator_sizes": (50, 50)},
         "epochs": 20,
+        "disentanglement": _OF_DIGITS,
     },
     "mnist_iwae": {
         "description": "IWAE with 5 samples an image: a tighter bound on the likelihood.",
@@ -136,6 +185,24 @@ RECIPES = {
         "dataset": "typeset_digits",
         "epochs": 8,
     },
+    "sprites_vae": {
+        **_SPRITES,
+        "description": "The standard VAE on sprites, an epoch of the published thirty.",
+        "model": {"beta": 1.0},
+        "warmup": {"beta": 10_000},
+    },
+    "sprites_beta": {
+        **_SPRITES,
+        "description": "beta-VAE at beta 4 on sprites, an epoch of the published thirty.",
+        "model": {"beta": 4.0},
+        "warmup": {"beta": 10_000},
+    },
+    "sprites_beta_tc": {
+        **_SPRITES,
+        "description": "beta-TC-VAE at beta 6 on sprites, an epoch of the published thirty.",
+        "class": objectives.BetaTCVAE,
+        "model": {"beta": 6.0},
+    },
 }
 
 
@@ -158,7 +225,7 @@ def train(name: str, directory: Path, seed: int = 0, epochs: int | None = None):
     else:
         epochs = epochs or recipe["epochs"]
         steps = epochs * int(images.cardinality())
-    rate = 1e-3
+    first_rate = rate = recipe.get("rate", 1e-3)
     if not recipe.get("constant_rate"):
         rate = keras.optimizers.schedules.CosineDecay(rate, steps, alpha=0.01)
     vae = make(recipe, seed)
@@ -166,17 +233,23 @@ def train(name: str, directory: Path, seed: int = 0, epochs: int | None = None):
         # Grey noise would take long to become digits.
         vae.pseudo_inputs.assign(next(iter(images))[: vae.num_pseudo_inputs])
     vae.compile(optimizer=keras.optimizers.Adam(rate))
+    watchers = [
+        callbacks.ValueSchedule(name, end=recipe["model"][name], warmup_steps=warmup)
+        for name, warmup in recipe.get("warmup", {}).items()
+    ]
 
     began = time.perf_counter()
-    if epochs is None:
-        history = vae.fit(images.repeat().take(steps), verbose=2).history
-    else:
-        history = vae.fit(images, epochs=epochs, verbose=2).history
-    minutes = (time.perf_counter() - began) / 60
+    with tempfile.TemporaryDirectory() as logs:
+        if recipe.get("every_50th_step"):
+            watchers.append(callbacks.ELBOLogger(logs, frequency=1, print_table=False))
+        given = images if epochs else images.repeat().take(steps)
+        history = vae.fit(given, epochs=epochs or 1, callbacks=watchers, verbose=2).history
+        minutes = (time.perf_counter() - began) / 60
+        sampled = every_50th_step(Path(logs, "elbo.csv")) if recipe.get("every_50th_step") else {}
 
     evaluated = {
         "dataset": dataset,
-        "split": "test",
+        "split": recipe.get("evaluated_split", "test"),
         "binarize": "fixed" if binarize else None,
         "num_samples": recipe.get("num_samples", 100),
         "seed": 0,
@@ -197,13 +270,16 @@ def train(name: str, directory: Path, seed: int = 0, epochs: int | None = None):
             "steps": steps,
             "epochs": epochs,
             "optimizer": "Adam",
-            "learning_rate": "0.001" if recipe.get("constant_rate") else "0.001, cosine to 0.00001",
+            "learning_rate": f"{first_rate:g}"
+            + ("" if recipe.get("constant_rate") else f", cosine to {first_rate / 100:g}"),
             "arguments": recipe.get("model", {}),
+            "warmup_steps": recipe.get("warmup", {}),
             "beta": vae.get_config()["beta"],
             "reduction": vae.reduction,
             "likelihood": type(vae.likelihood).__name__,
             "latent_dim": vae.latent_dim,
             "last_epoch": {key: values[-1] for key, values in history.items()},
+            **({"every_50th_step": sampled} if sampled else {}),
             "minutes": round(minutes, 1),
             "machine": f"{os.cpu_count()} cores, {platform.machine()}",
             "date": datetime.date.today().isoformat(),
@@ -213,9 +289,8 @@ def train(name: str, directory: Path, seed: int = 0, epochs: int | None = None):
     }
     # Once before measuring, which may take as long as training did.
     presets.write(vae, directory, name, details)
-    figures = evaluation.evaluate_all(vae, **evaluated)
-    path = presets.write(vae, directory, name, {**details, "figures": figures})
-    print(f"{path}: elbo {figures['elbo']:.2f}, {minutes:.1f} minutes", flush=True)
+    path = presets.write(vae, directory, name, {**details, **measure(vae, recipe, evaluated)})
+    print(f"{path}: {minutes:.1f} minutes of training", flush=True)
 
 
 def make(recipe: dict, seed: int = 0) -> keras_vae.VAE:
@@ -229,18 +304,69 @@ def make(recipe: dict, seed: int = 0) -> keras_vae.VAE:
     return cls(*recipe["networks"](), **recipe.get("model", {}), seed=seed)
 
 
+def every_50th_step(path: Path) -> dict:
+    """Means of the losses of steps 1, 51, 101, ..., which those of disentangling-vae are over.
+
+    Args:
+        path: Of a table with a row for every step.
+    """
+    with path.open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if int(row["step"]) % 50 == 1]
+    names = ("reconstruction_loss", "kl_loss")
+    return {name: statistics.mean(float(row[name]) for row in rows) for name in names}
+
+
+def measure(vae, recipe: dict, evaluated: dict) -> dict:
+    """What a card says a model is worth: `figures`, and `disentanglement` if its recipe asks."""
+    measured = {"figures": evaluation.evaluate_all(vae, **evaluated)}
+    if "disentanglement" in recipe:
+        measured["disentanglement"] = [
+            measure_disentanglement(vae, dataset, metrics)
+            for dataset, metrics in recipe["disentanglement"].items()
+        ]
+    return measured
+
+
+def measure_disentanglement(vae, dataset: str, metrics: list | None = None, seed: int = 0) -> dict:
+    """Metrics of `keras_vae.disentanglement` on one data set, as numbers.
+
+    Args:
+        vae: A trained model.
+        dataset: Name of a factor data set; or of any other, whose test split is measured.
+        metrics: Names, of a data set without factors those alone that need none. Defaults to
+            `None`: all.
+        seed: Int. Of the points.
+    """
+    if dataset in (*DRAWN, *SETS):
+        data = factors.load(dataset)
+        found = disentanglement.evaluate(vae, data, metrics, seed=seed)
+        points = {"num_train": found.num_train, "num_test": found.num_test}
+    else:
+        batches = keras_vae.datasets.load(dataset, "test", 1000, shuffle=False)
+        codes = np.concatenate([vae.embed(images) for images in batches])
+        found = {name: getattr(disentanglement, name)(codes) for name in metrics}
+        points = {"num_test": len(codes)}
+    scores = {
+        name: {key: round(float(part), 4) for key, part in result.items() if np.ndim(part) == 0}
+        for name, result in found.items()
+    }
+    return {"dataset": dataset, **points, "seed": seed, "scores": scores}
+
+
 def pinned_outputs(vae) -> dict:
     """What the decoder makes of fixed codes, by which a later version sees that it still does."""
     codes = np.linspace(-1.5, 1.5, 3 * vae.latent_dim, dtype=np.float32)
     images = vae.decode(codes.reshape(3, vae.latent_dim)).mean().numpy()
     return {
         "means": images.mean(axis=(1, 2, 3)).tolist(),
-        "middle_rows": images[:, 14, ::4, 0].tolist(),
+        "middle_rows": images[:, images.shape[1] // 2, ::4, 0].tolist(),
     }
 
 
 def measure_again(name: str, directory: Path):
-    """Measures a model that is there once more, as its card says, and writes the card's figures.
+    """Measures a model that is there once more, as its card says, and writes what came of it.
+
+    The description is the recipe's, too: it may have to say something else now.
 
     Args:
         name: Of the model.
@@ -248,7 +374,8 @@ def measure_again(name: str, directory: Path):
     """
     vae = keras.saving.load_model(directory / f"{name}.keras")
     card = json.loads((directory / f"{name}.json").read_text())
-    card["figures"] = evaluation.evaluate_all(vae, **card["evaluation"])
+    card["description"] = RECIPES[name]["description"]
+    card |= measure(vae, RECIPES[name], card["evaluation"])
     write_whole(directory / f"{name}.json", json.dumps(card, indent=2) + "\n")
     print(f"{name}: elbo {card['figures']['elbo']:.2f}", flush=True)
 

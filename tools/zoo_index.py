@@ -31,7 +31,9 @@ vae = keras_vae.VAE.from_preset("mnist_mlp")
 
 ELBO, its two parts and the importance-weighted log-likelihood are in nats an image, on the test
 split, with the standard error of the mean. Grey pixels and binarised ones do not compare. Print a
-model's figures anew with `python examples/evaluate.py NAME`.
+model's figures anew with `python examples/evaluate.py NAME`. What the scores of latents mean is in
+[docs/disentanglement.md](../docs/disentanglement.md): `gaussian_total_correlation` is in nats, and
+less is better; of all others 1 is best.
 
 | model | test pixels | ELBO | distortion | rate | log-likelihood (samples) | active units | \
 linear probe | size |
@@ -57,7 +59,7 @@ def row(card: dict, size: int) -> str:
         cell("rate"),
         f"{cell('log_likelihood')} ({figures['num_samples']})",
         f"{figures['active_units']} of {card['training']['latent_dim']}",
-        f"{100 * figures['probe_accuracy']:.1f}%",
+        f"{100 * figures['probe_accuracy']:.1f}%" if "probe_accuracy" in figures else "",
         f"{size / 1e6:.1f} MB",
     ]
     return f"| {' | '.join(cells)} |\n"
@@ -76,7 +78,19 @@ def section(card: dict) -> str:
         f"{training['optimizer']} at {training['learning_rate']}, beta {training['beta']:g} "
         f"(reduction `{training['reduction']}`), seed {training['seed']}; "
         f"{training['minutes']:g} minutes on {training['machine']}, {training['date']}.\n"
+        + "".join(map(disentanglement, card.get("disentanglement", ())))
     )
+
+
+def disentanglement(measured: dict) -> str:
+    """A paragraph of how well the latents are the factors of a data set."""
+    scores = ", ".join(
+        f"`{name}` {parts['score']:.2f}" for name, parts in measured["scores"].items()
+    )
+    points = " + ".join(
+        f"{measured[key]:,}" for key in ("num_train", "num_test") if key in measured
+    )
+    return f"\nLatents on {measured['dataset']}, {points} points: {scores}.\n"
 
 
 def picture(vae: keras_vae.VAE, card: dict):

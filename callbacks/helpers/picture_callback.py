@@ -10,9 +10,9 @@ from PIL import Image
 from keras_vae import drawing
 from keras_vae.arguments import path
 from keras_vae.callbacks.helpers.frequency import EPOCH, Frequency
-from keras_vae.callbacks.helpers.model_functions import ModelFunctions
 from keras_vae.callbacks.helpers.run_callback import RunCallback
 from keras_vae.files import write_whole
+from keras_vae.model_functions import ModelFunctions
 
 
 class PictureCallback(RunCallback, abc.ABC):

@@ -9,11 +9,11 @@ import keras
 
 from keras_vae.arguments import flag, invalid, path
 from keras_vae.callbacks.helpers.guard import Guard
-from keras_vae.callbacks.helpers.model_functions import ModelFunctions
 from keras_vae.callbacks.helpers.own_files import claim_files
 from keras_vae.callbacks.helpers.step_counter import StepCounter
 from keras_vae.callbacks.helpers.tensorboard import SummaryWriter, require_tensorboard
 from keras_vae.files import check_writable
+from keras_vae.model_functions import ModelFunctions
 from keras_vae.workers import worker_folder
 
 

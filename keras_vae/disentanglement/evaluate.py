@@ -12,6 +12,7 @@ from keras_vae.disentanglement.beta_vae_score import beta_vae_score
 from keras_vae.disentanglement.factor_vae_score import factor_vae_score
 from keras_vae.disentanglement.measurements import METRICS, Points, chosen, measure, varying
 from keras_vae.disentanglement.scikit_learn import require_scikit_learn
+from keras_vae.model_functions import ModelFunctions
 
 # Of images at once.
 _IMAGES = 1024
@@ -84,8 +85,8 @@ def evaluate(
 
     Args:
         model: A `keras_vae.VAE`, any Keras model that tells how to encode (see
-            `keras_vae.callbacks.helpers.model_functions`), or a function from images to codes, or
-            to a dict of `loc` and `scale`.
+            `keras_vae.model_functions`), or a function from images to codes, or to a dict of `loc`
+            and `scale`.
         data: A factor data set, such as those of `keras_vae.datasets.factors`, or a pair
             `(images, factors)` of arrays, of which `num_train + num_test` are drawn. Factors of one
             value are left out.
@@ -152,9 +153,6 @@ def evaluate(
 
 def functions_of(model, encode: Callable | None = None):
     """The `ModelFunctions` of a model, or of a function from images to codes."""
-    # Here, because it brings the callbacks, one of which imports this room.
-    from keras_vae.callbacks.helpers.model_functions import ModelFunctions
-
     is_function = callable(model) and not isinstance(model, keras.layers.Layer)
     if encode is None and is_function and not hasattr(model, "encode"):
         model, encode = None, model

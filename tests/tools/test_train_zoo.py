@@ -110,6 +110,80 @@ def test_the_model_loads_and_its_card_holds_what_it_is_worth(
     assert last["loss"] == pytest.approx(last["reconstruction_loss"] + 2 * last["kl_loss"])
 
 
+def test_a_recipe_may_warm_up_and_name_its_rate_and_note_every_50th_step(
+    example, loaded, recipe, trained, tmp_path
+):
+    recipe(
+        steps=101,
+        rate=5e-4,
+        constant_rate=True,
+        warmup={"beta": 200},
+        every_50th_step=True,
+        evaluated_split="test[:50%]",
+    )
+    example.train("tiny", tmp_path)
+    ((vae, settings),) = trained
+    assert float(vae.optimizer.learning_rate) == pytest.approx(5e-4)
+    # Of the last step, before which a hundred were taken.
+    assert float(vae.beta) == pytest.approx(1.0)
+    assert settings["split"] == "test[:50%]"
+    training = json.loads((tmp_path / "tiny.json").read_text())["training"]
+    assert training["learning_rate"] == "0.0005" and training["warmup_steps"] == {"beta": 200}
+    every = [vae.step_logs(step) for step in (1, 51, 101)]
+    for name, value in training["every_50th_step"].items():
+        assert value == pytest.approx(np.mean([row[name] for row in every]), rel=1e-5)
+    assert set(training["every_50th_step"]) == {"reconstruction_loss", "kl_loss"}
+
+
+def test_latents_are_measured_where_a_recipe_asks_and_again_without_training(
+    example, loaded, recipe, trained, tmp_path, monkeypatch
+):
+    asked = []
+
+    class Report(dict):
+        num_train, num_test = 30, 20
+
+    def evaluate(vae, data, metrics, seed):
+        asked.append((data, metrics))
+        scores = {"score": np.float64(0.12344), "matrix": np.eye(2)}
+        return Report(mutual_information_gap=scores)
+
+    monkeypatch.setattr(example.disentanglement, "evaluate", evaluate)
+    monkeypatch.setattr(example.factors, "load", lambda name: name)
+    recipe(disentanglement={"sprites": None, "noise": ["gaussian_total_correlation"]})
+    example.train("tiny", tmp_path)
+    assert asked == [("sprites", None)]
+    ((vae, _),) = trained
+    card = json.loads((tmp_path / "tiny.json").read_text())
+    codes = vae.embed(BYTES[40:] / np.float32(255))
+    correlation = example.disentanglement.gaussian_total_correlation(codes)["score"]
+    assert card["disentanglement"] == [
+        {
+            "dataset": "sprites",
+            "num_train": 30,
+            "num_test": 20,
+            "seed": 0,
+            "scores": {"mutual_information_gap": {"score": 0.1234}},
+        },
+        {
+            "dataset": "noise",
+            "num_test": 20,
+            "seed": 0,
+            "scores": {"gaussian_total_correlation": {"score": round(correlation, 4)}},
+        },
+    ]
+
+    # An older card, whose recipe says something else by now.
+    del card["disentanglement"]
+    (tmp_path / "tiny.json").write_text(json.dumps(card))
+    recipe(disentanglement={"sprites": ["sap_score"]}, description="Measured again.")
+    example.measure_again("tiny", tmp_path)
+    again = json.loads((tmp_path / "tiny.json").read_text())
+    assert asked[1:] == [("sprites", ["sap_score"])]
+    assert again["description"] == "Measured again." and len(again["disentanglement"]) == 1
+    assert again["training"] == card["training"] and again["sha256"] == card["sha256"]
+
+
 def test_training_takes_the_steps_of_the_recipe_and_its_rate_falls_along_a_cosine(
     example, loaded, recipe, trained, tmp_path
 ):

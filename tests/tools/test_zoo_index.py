@@ -109,6 +109,23 @@ def test_each_model_of_a_folder_has_a_line_a_section_and_a_picture(
     assert "README.md: 3 models" in capsys.readouterr().out
 
 
+def test_latents_that_were_measured_have_their_scores(example, write, tmp_path, monkeypatch):
+    scores = {"mutual_information_gap": {"score": 0.126}, "dci": {"score": 0.5, "completeness": 1}}
+    found = [
+        {"dataset": "sprites", "num_train": 10_000, "num_test": 5, "scores": scores},
+        {"dataset": "mnist", "num_test": 7, "scores": {"gaussian_total_correlation": {"score": 2}}},
+    ]
+    figures = {name: v for name, v in DETAILS["figures"].items() if name != "probe_accuracy"}
+    write("alpha", disentanglement=found, figures=figures)
+    index = run(example, monkeypatch, tmp_path)
+    assert (
+        "\nLatents on sprites, 10,000 + 5 points: `mutual_information_gap` 0.13, `dci` 0.50.\n"
+        "\nLatents on mnist, 7 points: `gaussian_total_correlation` 2.00.\n"
+    ) in index
+    # There are no labels to probe.
+    assert line_of(index, "alpha")[7] == ""
+
+
 def test_writing_it_again_changes_no_byte(example, write, tmp_path, monkeypatch):
     write("alpha")
     first = run(example, monkeypatch, tmp_path)
@@ -176,8 +193,11 @@ def test_the_index_here_has_the_figures_of_each_card(name):
         assert float(error) == pytest.approx(figures[f"{figure}_standard_error"], abs=0.0051)
     assert cells[3].endswith(f"({figures['num_samples']})")
     assert cells[4] == f"{figures['active_units']} of {card['training']['latent_dim']}"
-    accuracy = float(cells[5].rstrip("%"))
-    assert accuracy == pytest.approx(100 * figures["probe_accuracy"], abs=0.051)
+    if "probe_accuracy" in figures:
+        accuracy = float(cells[5].rstrip("%"))
+        assert accuracy == pytest.approx(100 * figures["probe_accuracy"], abs=0.051)
+    else:
+        assert cells[5] == ""
     with Image.open(presets.folder() / "images" / f"{name}.png") as picture:
         picture.load()
 

@@ -8,10 +8,10 @@ import pytest
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-from keras_vae.callbacks.helpers import model_functions
-from keras_vae.callbacks.helpers.encoder_outputs import Posterior
-from keras_vae.callbacks.helpers.model_functions import ModelFunctions, undisturbed
+from keras_vae import model_functions
+from keras_vae.encoder_outputs import Posterior
 from keras_vae.keras_internals import ChangedInternalsError
+from keras_vae.model_functions import ModelFunctions, undisturbed
 
 LOC = np.array([[0.5, -1.0], [0.0, 2.0]], np.float32)
 SCALE = np.array([[1.0, 0.1], [2.0, 0.5]], np.float32)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import keras
 import numpy as np
 
-from keras_vae.callbacks.helpers.encoder_outputs import (
+from keras_vae.encoder_outputs import (
     EncoderOutputs,
     Posterior,
     UnexpectedOutputError,

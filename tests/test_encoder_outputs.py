@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_vae.callbacks.helpers.model_functions import ModelFunctions
+from keras_vae.model_functions import ModelFunctions
 
 LOC = np.array([[0.5, -1.0], [0.0, 2.0]], np.float32)
 SCALE = np.array([[1.0, 0.1], [2.0, 0.5]], np.float32)
