@@ -63,7 +63,7 @@ def is_positive(values):
 
 
 def is_one_hot(values):
-    """Whether one number of the last axis is 1 and the others are 0, `[batch, ..., 1]` dropped."""
+    """Whether one number of the last axis is 1 and the others are 0, for each such axis at once."""
     is_class = tf.reduce_all((values == 0) | (values == 1), axis=-1)
     is_class &= tf.reduce_sum(values, axis=-1) == 1
     return is_class | tf.reduce_all(tf.math.is_nan(values), axis=-1)

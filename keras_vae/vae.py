@@ -43,15 +43,19 @@ class VAE(Inference, HasPresets, TermTrainer):
       that `loss == reconstruction_loss + beta * kl_loss` (plus any further terms by their names).
       While a schedule moves beta, an epoch's `beta` is its mean weighted by the KL, for which this
       still holds;
+    - `reconstruction_loss_<name>`, of a likelihood with groups, what each contributes;
     - `elbo`, the plain evidence lower bound in nats an example, whatever beta or reduction.
 
     Args:
         encoder: Keras model from images `[batch, *event]` to a dict of `loc` and `scale`, both
             `[batch, latent]`. See `keras_vae.networks`.
         decoder: Keras model from codes `[batch, latent]` to the likelihood's parameters, for
-            `"bernoulli"` the logits `[batch, *event]`.
-        likelihood: `"bernoulli"`, `"continuous_bernoulli"`, `"gaussian"`, or a
-            `keras_vae.distributions.Likelihood`. `"gaussian"` has a scale of 1, beside which errors
+            `"bernoulli"` the logits `[batch, *event]`. With `likelihood=` the builders in
+            `keras_vae.networks` make it as large as it must be.
+        likelihood: `"bernoulli"`, `"continuous_bernoulli"`, `"gaussian"`, `"laplace"`,
+            `"student_t"`, `"log_normal"`, `"beta"`, `"poisson"`, `"negative_binomial"`,
+            `"categorical"`, or a `keras_vae.distributions.Likelihood`, such as a `Product` of
+            several. `"gaussian"` has a scale of 1, beside which errors
             of pixels in [0, 1] are small: for grey images prefer `Gaussian(0.1, learn_scale=True)`.
             Defaults to `"bernoulli"`.
         prior: `"standard_normal"`, `"gaussian_mixture"`, or a layer with a
@@ -184,6 +188,8 @@ class VAE(Inference, HasPresets, TermTrainer):
         for shape in {tuple(p.shape) for p in keras.tree.flatten(parameters)}:
             if shape[1:] != expected:
                 raise ValueError(_other_parameters(event_shape, expected, shape))
+        if self.missing:
+            self.likelihood.check_missing()
         parts = (self.likelihood, event_shape), (self.prior, (latent_dim,))
         for part, shape in (*parts, (self.posterior, (latent_dim,))):
             if not part.built:

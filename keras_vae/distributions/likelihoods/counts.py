@@ -31,18 +31,13 @@ class Counts(Likelihood):
             arguments.one_of("size_factor", size_factor, SIZE_FACTORS)
         self.size_factor = size_factor
 
-    def distribution_of_observed(self, parameters) -> tfd.Distribution:
-        """As the base class's.
-
-        Raises:
-            ValueError: If there is a size factor, which is a sum over all counts.
-        """
+    def check_missing(self):
+        """Refuses the size factor that is a sum over all counts."""
         if self.size_factor is not None:
             raise ValueError(
                 f"`{type(self).__name__}(size_factor='total')` needs all counts of an example, and "
                 "takes no missing values. Leave `size_factor` out."
             )
-        return super().distribution_of_observed(parameters)
 
     def requirements(self):
         """No fractions."""

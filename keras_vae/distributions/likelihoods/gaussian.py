@@ -104,18 +104,13 @@ class Gaussian(Likelihood):
             scale = tf.maximum(scale, self.minimum_scale)
         return over_pixels(tfd.Normal(tf.cast(loc, tf.float32), scale))
 
-    def distribution_of_observed(self, parameters) -> tfd.Distribution:
-        """As the base class's.
-
-        Raises:
-            ValueError: If `scale` is `"optimal"`, the error of a whole batch.
-        """
+    def check_missing(self):
+        """Refuses the scale that is the error of a whole batch."""
         if self.scale == "optimal":
             raise ValueError(
                 "`Gaussian('optimal')` is fitted to whole batches, and takes no missing values. "
                 "Use `Gaussian(0.1, learn_scale=True)` or `Gaussian('decoded')`."
             )
-        return super().distribution_of_observed(parameters)
 
     def check_parameters(self, parameters):
         """Refuses a dict without loc and scale, and standard deviations that are not positive."""

@@ -64,6 +64,7 @@ class Likelihood(keras.layers.Layer, abc.ABC):
         Raises:
             ValueError: If the values of an image are not independent given its code.
         """
+        self.check_missing()
         distribution = self.distribution(parameters)
         if not isinstance(distribution, tfd.Independent):
             raise ValueError(
@@ -72,6 +73,13 @@ class Likelihood(keras.layers.Layer, abc.ABC):
                 "`distribution_of_observed`, or fill the holes."
             )
         return _OfObserved(distribution, self.a_value_of_support())
+
+    def check_missing(self):
+        """Refuses missing values where there is no leaving them out; called at building.
+
+        Raises:
+            ValueError: If this likelihood needs whole images.
+        """
 
     def a_value_of_support(self) -> float:
         """Any value that has a density, which stands where nothing was observed."""

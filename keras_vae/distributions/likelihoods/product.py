@@ -73,6 +73,11 @@ class Product(Likelihood):
         """As the base class's, group by group."""
         return self._joined(parameters, lambda part: part.distribution_of_observed)
 
+    def check_missing(self):
+        """Has every group's likelihood refuse missing values if it must."""
+        for part in self.parts.values():
+            part.check_missing()
+
     def requirements(self):
         """Those of every group."""
         return [
