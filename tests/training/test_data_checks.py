@@ -197,6 +197,13 @@ def test_what_is_infinite_is_not_missing(of_counts, kind):
         look_at(of_counts, ways_to_give(infinite)[kind])
 
 
+def test_one_row_may_be_empty_and_several_may_not(of_counts):
+    empty = np.full_like(COUNTS, np.nan)
+    assert of_counts.wrap(empty[:1]).shape == (1, 2)
+    with pytest.raises(ValueError, match="Something must be observed"):
+        of_counts.wrap(empty)
+
+
 def test_the_same_check_of_other_labels_is_the_same_check(of_counts):
     def refuse(labels):
         raise ValueError("no labels")

@@ -30,9 +30,9 @@ class Beta(Likelihood):
     """p(x|z) = prod_i Beta(x_i; a_i, b_i), for proportions in [0, 1].
 
     The density lives on the open interval: at 0 and 1 it may be 0 or infinite. Proportions nearer
-    to an edge than `margin`, the edges included, count as if they were `margin` away from it. What
-    that adds to the mass is at most of the order of the margin; where 0 and 1 are kinds of their
-    own, give them columns of the likelihood `"categorical"`.
+    to an edge than `margin`, the edges included, count as if they were `margin` away from it: the
+    density that is fitted is level there. Where 0 and 1 are kinds of their own, give them columns
+    of the likelihood `"categorical"`, and let the proportion be missing there.
 
     The decoder returns `[batch, *event[:-1], 2 * event[-1]]`: numbers whose softplus are a of all
     proportions, then those of b, within [0.001, 10000]. The mean is a / (a + b).
