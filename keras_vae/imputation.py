@@ -13,7 +13,7 @@ def imputed_means(model, x, condition, num_samples: int, seed: tf.Tensor) -> tf.
 
     The mean of p(x_missing|z_k) over codes z_k of q(z|x_observed), each weighted by
     p(x_observed|z_k) p(z_k) / q(z_k|x_observed), the weights of an image summing to 1 (Mattei &
-    Frellsen, "MIWAE", 2019, section 3.3).
+    Frellsen, "MIWAE", 2019).
 
     Args:
         model: A built `keras_vae.VAE` with `missing=True`.
@@ -41,7 +41,7 @@ def imputed_draws(
     """Images whose holes hold draws of p(x_missing | x_observed), by importance resampling.
 
     One of the codes of `imputed_means` is chosen by its weight, and p(x_missing|z) is drawn from:
-    right in the limit of many samples, too narrow with few (Mattei & Frellsen, 2019, section 3.3).
+    right in the limit of many samples, too narrow with few (Mattei & Frellsen, 2019).
 
     Args:
         model: A built `keras_vae.VAE` with `missing=True`.

@@ -82,7 +82,7 @@ class VAE(Inference, HasPresets, TermTrainer):
             The encoder must take NaN: build it with `missing=True`, or begin it with
             `keras_vae.networks.ZerosAndMask`. For a mask, pass `np.where(mask, x, np.nan)`. With
             `objectives.IWAE` this is the MIWAE (Mattei & Frellsen, "MIWAE: deep generative
-            modelling and imputation of incomplete data sets", 2019, equation 4). See `impute`.
+            modelling and imputation of incomplete data sets", 2019). See `impute`.
             Defaults to `False`: NaN is refused.
         coefficients: `{name: float}`, for a subclass: further arguments of its constructor that are
             scalars of its loss. Each becomes what `beta` is, a non-trainable weight of that name

@@ -1,5 +1,7 @@
 """Tests of what all likelihoods have in common."""
 
+import json
+
 import keras
 import numpy as np
 import pytest
@@ -141,6 +143,28 @@ def test_parts_survive_serialisation(part):
     again = keras.saving.deserialize_keras_object(config)
     assert type(again) is type(part)
     assert again.get_config() == part.get_config()
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_a_model_of_it_trains_and_comes_back_from_its_file(name, tmp_path):
+    likelihood, _, x = example(name, num_events=6)
+    keras.utils.set_random_seed(0)
+    shape = x.shape[1:]
+    vae = keras_vae.VAE(
+        keras_vae.mlp_encoder(shape, 2, [4], missing=True),
+        keras_vae.mlp_decoder(shape, 2, [4], likelihood=likelihood),
+        likelihood=likelihood,
+        missing=True,
+        seed=0,
+    )
+    vae.compile("adam", run_eagerly=True)
+    x = np.where(holes(name, x), np.nan, x)
+    assert np.all(np.isfinite(vae.train_on_batch(x)))
+    vae.save(tmp_path / "vae.keras")
+    again = keras.saving.load_model(tmp_path / "vae.keras", safe_mode=True)
+    # A file makes lists of tuples.
+    assert json.dumps(again.likelihood.get_config()) == json.dumps(likelihood.get_config())
+    np.testing.assert_array_equal(again.impute(x, 5, seed=0), vae.impute(x, 5, seed=0))
 
 
 def test_names_and_objects_are_both_accepted():
