@@ -172,7 +172,7 @@ def latent_statistics(
 def reconstruction_error(
     model, dataset, progress: bool = True, by_example: bool = False
 ) -> dict[str, float | np.ndarray]:
-    """The mean squared error a pixel of deterministic reconstructions.
+    """The mean squared error a pixel of deterministic reconstructions, of those observed.
 
     Args:
         model: A built `keras_vae.VAE`.
@@ -190,7 +190,14 @@ def reconstruction_error(
         del noise_seed  # Nothing here is random.
         reconstructions = model(images, *condition, training=False)
         squared = tf.math.squared_difference(images, reconstructions)
-        return (tf.reduce_mean(tf.reshape(squared, [len(images), -1]), axis=-1),)
+        is_observed = tf.cast(tf.math.logical_not(tf.math.is_nan(images)), tf.float32)
+        squared = tf.where(tf.math.is_nan(images), 0.0, squared)
+        axes = list(range(1, images.shape.rank))
+        return (
+            tf.math.divide_no_nan(
+                tf.reduce_sum(squared, axis=axes), tf.reduce_sum(is_observed, axis=axes)
+            ),
+        )
 
     (values,) = over_batches(error, model, dataset, 0, progress)
     if by_example:

@@ -1,5 +1,6 @@
 """What a trained VAE is asked for: reconstructions, codes, new images, an exported copy."""
 
+import itertools
 import os
 import random
 from collections.abc import Mapping, Sequence
@@ -7,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import keras
 import tensorflow as tf
 
-from keras_vae import arguments, export
+from keras_vae import arguments, export, imputation
 from keras_vae.training.given_data import comes_in_batches, is_endless
 
 
@@ -76,6 +77,62 @@ class Inference(keras.Model):
         seed = random.randrange(2**31) if seed is None else arguments.seed("seed", seed)
         z = self.prior_distribution().sample(n, seed=tf.constant([seed, 0]))
         return self._in_batches(lambda *batch: self.decode(*batch).mean(), batch_size, z, condition)
+
+    def impute(
+        self,
+        x,
+        num_samples: int = 100,
+        num_draws: int | None = None,
+        seed: int | None = None,
+        batch_size: int = 1024,
+        condition=None,
+    ) -> tf.Tensor:
+        """Images with their holes filled in, for a model with `missing=True`.
+
+        What is missing is guessed from what is there, by codes of q(z|x_observed) weighted by
+        importance: what a trained model knows, and as good as its bound of log p(x_observed) with
+        so many samples is tight. What was observed stays as it is.
+
+        Args:
+            x: Images, `[n, *event]`, NaN where nothing was observed, or what `predict` takes
+                besides; see `reconstruct`.
+            num_samples: Int. Codes an image. Defaults to `100`.
+            num_draws: Int. How many draws of p(x_missing|x_observed) to return for each image, for
+                multiple imputation. Defaults to `None`: not draws, but the mean, which for classes
+                is the probability of each.
+            seed: Int. The same seed and batches give the same result. Defaults to `None`: another
+                each call.
+            batch_size: Int. How many images of an array are filled in at once. Defaults to `1024`.
+            condition: As for `encode`, with an array. Defaults to `None`.
+
+        Returns:
+            `[n, *event]`, or with `num_draws` `[num_draws, n, *event]`, float32.
+
+        Raises:
+            ValueError: If an argument is invalid, the images are not such as `fit` takes, or the
+                model takes no missing values.
+        """
+        self._check_built("impute")
+        if not self.missing:
+            raise ValueError(
+                "`impute` needs a model of what may be missing: build it, and its encoder, with "
+                "`missing=True`. Received: a model with missing=False"
+            )
+        arguments.count("num_samples", num_samples)
+        seed = random.randrange(2**31) if seed is None else arguments.seed("seed", seed)
+        batches = itertools.count()
+
+        def filled_in(x, condition=None):
+            own_seed = tf.constant([seed, next(batches)])
+            if num_draws is None:
+                return imputation.imputed_means(self, x, condition, num_samples, own_seed)
+            return imputation.imputed_draws(self, x, condition, num_samples, num_draws, own_seed)
+
+        if num_draws is None:
+            return self._of_images("impute", filled_in, batch_size, x, condition)
+        arguments.count("num_draws", num_draws)
+        draws = self._of_images("impute", filled_in, batch_size, x, condition)
+        return tf.transpose(draws, [1, 0, *range(2, draws.shape.rank)])
 
     def export(self, filepath, format: str = "tf_saved_model", verbose: bool = True, **kwargs):
         """Exports the model for inference.

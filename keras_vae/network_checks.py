@@ -10,7 +10,9 @@ _NUM_PROBES = 16
 _FAR_CODES = 30.0
 
 
-def check_encoder(encoder: keras.Model, event_shape: tuple, lower: float, upper: float):
+def check_encoder(
+    encoder: keras.Model, event_shape: tuple, lower: float, upper: float, missing: bool = False
+):
     """Encodes made-up images, and refuses standard deviations that are not positive.
 
     Such are a log-variance returned as `scale`, `loc` and `scale` swapped, or a scale that lacks
@@ -21,9 +23,10 @@ def check_encoder(encoder: keras.Model, event_shape: tuple, lower: float, upper:
         event_shape: Of one image.
         lower: Float. The least value of a pixel; minus infinity if it has none.
         upper: Float. The greatest, likewise.
+        missing: Bool. Whether values may be missing. Defaults to `False`.
 
     Raises:
-        ValueError: If a standard deviation is not above 0.
+        ValueError: If a standard deviation is not above 0, or is NaN of an image with NaN.
     """
     random = np.random.default_rng(0)
     if np.isfinite(lower) and np.isfinite(upper):
@@ -31,6 +34,8 @@ def check_encoder(encoder: keras.Model, event_shape: tuple, lower: float, upper:
     else:
         images = random.normal(size=(_NUM_PROBES, *event_shape))
     scale = _as_arrays(encoder(images.astype("float32"), training=False))["scale"]
+    if missing:
+        _check_missing(encoder, images)
     if not (scale > 0).all():
         raise ValueError(
             "`encoder` must return standard deviations above 0 as `scale`. Received: values from "
@@ -38,6 +43,18 @@ def check_encoder(encoder: keras.Model, event_shape: tuple, lower: float, upper:
             "`exp(0.5 * log_variance)`; for a layer without an activation put "
             "`keras_vae.networks.PositiveScale()` behind it; look whether `loc` and `scale` are "
             "swapped."
+        )
+
+
+def _check_missing(encoder, images):
+    """Refuses an encoder whose codes of images with holes are NaN."""
+    holes = np.random.default_rng(0).random(images.shape) < 0.5
+    outputs = _as_arrays(encoder(np.where(holes, np.nan, images).astype("float32"), training=False))
+    if np.isnan(outputs["scale"]).any() or np.isnan(outputs["loc"]).any():
+        raise ValueError(
+            "`encoder` must take NaN, which is what was not observed: its codes of images with "
+            "NaN are NaN. Build it with `missing=True`, or begin it with "
+            "`keras_vae.networks.ZerosAndMask()`."
         )
 
 

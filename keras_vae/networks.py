@@ -12,10 +12,33 @@ import keras
 from keras import layers, ops
 
 from keras_vae import arguments
+from keras_vae.distributions import get_likelihood
 
 MINIMUM_SCALE = 1e-6
 _BURGESS_KERNEL = 4
 SCALES = ("softplus", "square", "exp", "log_variance")
+
+
+@keras.saving.register_keras_serializable(package="keras_vae")
+class ZerosAndMask(layers.Layer):
+    """What an encoder sees of images with holes: zeros in place of NaN, then 1 where it was not.
+
+    Input shape:
+        `[batch, *event]`, NaN where nothing was observed.
+
+    Output shape:
+        `[batch, *event[:-1], 2 * event[-1]]`: `[28, 28, 1] -> [28, 28, 2]`.
+    """
+
+    def call(self, inputs):
+        """The values, and which of them there are."""
+        is_missing = ops.isnan(inputs)
+        values = ops.where(is_missing, ops.zeros_like(inputs), inputs)
+        return ops.concatenate([values, 1.0 - ops.cast(is_missing, inputs.dtype)], axis=-1)
+
+    def compute_output_shape(self, input_shape):
+        """The input's shape, the last axis twice as long."""
+        return (*input_shape[:-1], 2 * input_shape[-1])
 
 
 @keras.saving.register_keras_serializable(package="keras_vae")
@@ -74,6 +97,7 @@ def mlp_encoder(
     scale: str = "softplus",
     full_covariance: bool = False,
     name: str = "mlp_encoder",
+    missing: bool = False,
 ) -> keras.Model:
     """A fully connected encoder of q(z|x).
 
@@ -88,6 +112,8 @@ def mlp_encoder(
             (latent_dim - 1) / 2]`, for the posterior `"full_covariance_normal"`. Defaults to
             `False`.
         name: Name of the model. Defaults to `"mlp_encoder"`.
+        missing: Bool. Whether images may have NaN where nothing was observed, for
+            `VAE(missing=True)`; see `ZerosAndMask`. Defaults to `False`.
 
     Returns:
         `[batch, *input_shape] -> {"loc": [batch, latent_dim], "scale": [batch, latent_dim]}`.
@@ -95,8 +121,8 @@ def mlp_encoder(
     Raises:
         ValueError: If a size is not a positive integer or `scale` is unknown.
     """
-    inputs, _ = _image_input(input_shape)
-    features = _hidden_layers(layers.Flatten()(inputs), hidden_sizes, activation)
+    inputs, features = _image_input(input_shape, missing)
+    features = _hidden_layers(layers.Flatten()(features), hidden_sizes, activation)
     return keras.Model(
         inputs, _posterior_parameters(features, latent_dim, scale, full_covariance), name=name
     )
@@ -108,6 +134,7 @@ def mlp_decoder(
     hidden_sizes: Sequence[int] = (400,),
     activation="relu",
     name: str = "mlp_decoder",
+    likelihood=None,
 ) -> keras.Model:
     """A fully connected decoder of p(x|z).
 
@@ -117,14 +144,18 @@ def mlp_decoder(
         hidden_sizes: Units of the hidden layers, first to last. Defaults to `(400,)`.
         activation: Of the hidden layers. Defaults to `"relu"`.
         name: Name of the model. Defaults to `"mlp_decoder"`.
+        likelihood: The name of a likelihood or a `keras_vae.distributions.Likelihood`, whose
+            parameters are returned, as many as it has. Defaults to `None`: one a pixel.
 
     Returns:
-        `[batch, latent_dim] -> [batch, *output_shape]`: logits, or means, without an activation.
+        `[batch, latent_dim] -> [batch, *output_shape]`: logits, or means, without an activation;
+        with `likelihood` `[batch, *likelihood.parameters_shape(output_shape)]`.
 
     Raises:
-        ValueError: If a size is not a positive integer.
+        ValueError: If a size is not a positive integer, or the likelihood is unknown or not one of
+            such images.
     """
-    output_shape = _shape(output_shape, "output_shape")
+    output_shape = _parameters_shape(output_shape, likelihood)
     inputs = layers.Input((arguments.count("latent_dim", latent_dim),), name="code")
     features = _hidden_layers(inputs, hidden_sizes, activation)
     pixels = layers.Dense(math.prod(output_shape), dtype="float32", name="pixels")(features)
@@ -141,6 +172,7 @@ def conv_encoder(
     scale: str = "softplus",
     full_covariance: bool = False,
     name: str = "conv_encoder",
+    missing: bool = False,
 ) -> keras.Model:
     """A convolutional encoder of q(z|x): each convolution halves height and width.
 
@@ -156,6 +188,7 @@ def conv_encoder(
         scale: As for `mlp_encoder`. Defaults to `"softplus"`.
         full_covariance: As for `mlp_encoder`. Defaults to `False`.
         name: Name of the model. Defaults to `"conv_encoder"`.
+        missing: As for `mlp_encoder`. Defaults to `False`.
 
     Returns:
         `[batch, *input_shape] -> {"loc": [batch, latent_dim], "scale": [batch, latent_dim]}`.
@@ -163,14 +196,13 @@ def conv_encoder(
     Raises:
         ValueError: If height or width do not halve evenly once for each of the filters.
     """
-    inputs, input_shape = _image_input(input_shape)
+    inputs, features = _image_input(input_shape, missing)
     _require_channels_last()
     filters, kernel_size = (
         arguments.counts("filters", filters),
         arguments.count("kernel_size", kernel_size),
     )
-    _halved(input_shape, len(filters))
-    features = inputs
+    _halved(inputs.shape[1:], len(filters))
     for index, count in enumerate(filters):
         features = layers.Conv2D(
             count,
@@ -194,6 +226,7 @@ def conv_decoder(
     hidden_sizes: Sequence[int] = (),
     activation="relu",
     name: str = "conv_decoder",
+    likelihood=None,
 ) -> keras.Model:
     """A convolutional decoder of p(x|z): each transposed convolution doubles height and width.
 
@@ -208,14 +241,15 @@ def conv_decoder(
             first feature map is added. Defaults to `()`.
         activation: Of the hidden layers. Defaults to `"relu"`.
         name: Name of the model. Defaults to `"conv_decoder"`.
+        likelihood: As for `mlp_decoder`. Defaults to `None`.
 
     Returns:
-        `[batch, latent_dim] -> [batch, *output_shape]`: logits, or means, without an activation.
+        As `mlp_decoder`.
 
     Raises:
         ValueError: If height or width do not halve evenly once for each of the filters.
     """
-    output_shape = _shape(output_shape, "output_shape")
+    output_shape = _parameters_shape(output_shape, likelihood)
     _require_channels_last()
     filters, kernel_size = (
         arguments.counts("filters", filters),
@@ -246,6 +280,7 @@ def burgess_encoder(
     latent_dim: int = 10,
     scale: str = "log_variance",
     name: str = "burgess_encoder",
+    missing: bool = False,
 ) -> keras.Model:
     """The encoder of Burgess et al., "Understanding disentangling in beta-VAE" (2018).
 
@@ -261,6 +296,7 @@ def burgess_encoder(
         latent_dim: Int. Number of latents. Defaults to `10`.
         scale: As for `mlp_encoder`. Defaults to `"log_variance"`.
         name: Name of the model. Defaults to `"burgess_encoder"`.
+        missing: As for `mlp_encoder`. Defaults to `False`.
 
     Returns:
         `[batch, *input_shape] -> {"loc": [batch, latent_dim], "scale": [batch, latent_dim]}`.
@@ -268,9 +304,8 @@ def burgess_encoder(
     Raises:
         ValueError: If height and width are not 8, 16, 32, 64, ..., alike.
     """
-    inputs, input_shape = _image_input(input_shape)
-    features = inputs
-    for index in range(_halvings_to_four(input_shape)):
+    inputs, features = _image_input(input_shape, missing)
+    for index in range(_halvings_to_four(inputs.shape[1:])):
         features = layers.Conv2D(
             32,
             activation="relu",
@@ -288,6 +323,7 @@ def burgess_decoder(
     output_shape: Sequence[int] = (64, 64, 1),
     latent_dim: int = 10,
     name: str = "burgess_decoder",
+    likelihood=None,
 ) -> keras.Model:
     """The decoder of Burgess et al., "Understanding disentangling in beta-VAE" (2018).
 
@@ -298,14 +334,15 @@ def burgess_decoder(
         output_shape: As `input_shape` of `burgess_encoder`. Defaults to `(64, 64, 1)`.
         latent_dim: Int. Number of latents. Defaults to `10`.
         name: Name of the model. Defaults to `"burgess_decoder"`.
+        likelihood: As for `mlp_decoder`. Defaults to `None`.
 
     Returns:
-        `[batch, latent_dim] -> [batch, *output_shape]`: logits, or means, without an activation.
+        As `mlp_decoder`.
 
     Raises:
         ValueError: If height and width are not 8, 16, 32, 64, ..., alike.
     """
-    output_shape = _shape(output_shape, "output_shape")
+    output_shape = _parameters_shape(output_shape, likelihood)
     doublings = _halvings_to_four(output_shape)
     inputs = layers.Input((arguments.count("latent_dim", latent_dim),), name="code")
     features = _hidden_layers(inputs, (256, 256, 512), "relu", _as_pytorch)
@@ -358,9 +395,17 @@ def _halvings_to_four(shape):
     return times
 
 
-def _image_input(shape):
-    shape = _shape(shape, "input_shape")
-    return layers.Input(shape, name="image"), shape
+def _image_input(shape, missing):
+    """Symbolic images, and what the first layer is given of them."""
+    inputs = layers.Input(_shape(shape, "input_shape"), name="image")
+    is_missing = arguments.flag("missing", missing)
+    return inputs, ZerosAndMask(name="zeros_and_mask")(inputs) if is_missing else inputs
+
+
+def _parameters_shape(shape, likelihood):
+    """The shape of what a decoder returns for an image."""
+    shape = _shape(shape, "output_shape")
+    return shape if likelihood is None else get_likelihood(likelihood).parameters_shape(shape)
 
 
 def _hidden_layers(features, sizes, activation, initializers=_as_keras):

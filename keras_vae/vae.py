@@ -43,15 +43,19 @@ class VAE(Inference, HasPresets, TermTrainer):
       that `loss == reconstruction_loss + beta * kl_loss` (plus any further terms by their names).
       While a schedule moves beta, an epoch's `beta` is its mean weighted by the KL, for which this
       still holds;
+    - `reconstruction_loss_<name>`, of a likelihood with groups, what each contributes;
     - `elbo`, the plain evidence lower bound in nats an example, whatever beta or reduction.
 
     Args:
         encoder: Keras model from images `[batch, *event]` to a dict of `loc` and `scale`, both
             `[batch, latent]`. See `keras_vae.networks`.
         decoder: Keras model from codes `[batch, latent]` to the likelihood's parameters, for
-            `"bernoulli"` the logits `[batch, *event]`.
-        likelihood: `"bernoulli"`, `"continuous_bernoulli"`, `"gaussian"`, or a
-            `keras_vae.distributions.Likelihood`. `"gaussian"` has a scale of 1, beside which errors
+            `"bernoulli"` the logits `[batch, *event]`. With `likelihood=` the builders in
+            `keras_vae.networks` make it as large as it must be.
+        likelihood: `"bernoulli"`, `"continuous_bernoulli"`, `"gaussian"`, `"laplace"`,
+            `"student_t"`, `"log_normal"`, `"beta"`, `"poisson"`, `"negative_binomial"`,
+            `"categorical"`, or a `keras_vae.distributions.Likelihood`, such as a `Product` of
+            several. `"gaussian"` has a scale of 1, beside which errors
             of pixels in [0, 1] are small: for grey images prefer `Gaussian(0.1, learn_scale=True)`.
             Defaults to `"bernoulli"`.
         prior: `"standard_normal"`, `"gaussian_mixture"`, or a layer with a
@@ -73,6 +77,13 @@ class VAE(Inference, HasPresets, TermTrainer):
             that moves the prior towards the posterior, the rest moving the posterior (Hafner et
             al., "Mastering Atari with discrete world models", 2021, algorithm 2, with 0.8).
             Defaults to `None`: the plain gradient of both.
+        missing: Bool. Whether NaN in an image means "not observed": the likelihood is then that of
+            what is there, log p(x_observed|z), so that all bounds are bounds of log p(x_observed).
+            The encoder must take NaN: build it with `missing=True`, or begin it with
+            `keras_vae.networks.ZerosAndMask`. For a mask, pass `np.where(mask, x, np.nan)`. With
+            `objectives.IWAE` this is the MIWAE (Mattei & Frellsen, "MIWAE: deep generative
+            modelling and imputation of incomplete data sets", 2019). See `impute`.
+            Defaults to `False`: NaN is refused.
         coefficients: `{name: float}`, for a subclass: further arguments of its constructor that are
             scalars of its loss. Each becomes what `beta` is, a non-trainable weight of that name
             which schedules may move, and part of the config. Defaults to `None`: no more.
@@ -112,6 +123,7 @@ class VAE(Inference, HasPresets, TermTrainer):
         free_bits: float = 0.0,
         kl_balance: float | None = None,
         coefficients: Mapping | None = None,
+        missing: bool = False,
         **kwargs,
     ):
         for argument, network in (("encoder", encoder), ("decoder", decoder)):
@@ -133,6 +145,7 @@ class VAE(Inference, HasPresets, TermTrainer):
         self.posterior = get_posterior(posterior)
         self.reduction = reduction
         self.free_bits = arguments.number("free_bits", free_bits, least=0)
+        self.missing = arguments.flag("missing", missing)
         self.kl_balance = None if kl_balance is None else arguments.share("kl_balance", kl_balance)
         self.latent_dim = None
         self._event_shape = None
@@ -170,12 +183,13 @@ class VAE(Inference, HasPresets, TermTrainer):
                 "`decoder` must return the likelihood's parameters, one array or a dict of them. "
                 f"Received: a {type(parameters).__name__} of {len(parameters)} outputs"
             )
+        is_dict = isinstance(parameters, Mapping)
+        expected = event_shape if is_dict else self.likelihood.parameters_shape(event_shape)
         for shape in {tuple(p.shape) for p in keras.tree.flatten(parameters)}:
-            if shape[1:] != event_shape:
-                raise ValueError(
-                    "`decoder` must return the likelihood's parameters in the shape of the images. "
-                    f"Expected: {(None, *event_shape)}. Received: {shape}"
-                )
+            if shape[1:] != expected:
+                raise ValueError(_other_parameters(event_shape, expected, shape))
+        if self.missing:
+            self.likelihood.check_missing()
         parts = (self.likelihood, event_shape), (self.prior, (latent_dim,))
         for part, shape in (*parts, (self.posterior, (latent_dim,))):
             if not part.built:
@@ -237,7 +251,20 @@ class VAE(Inference, HasPresets, TermTrainer):
             A distribution of batch shape `[batch]` and event shape `[*event]`.
         """
         self.conditions(condition, tf.shape(z)[0])
-        return self.likelihood.distribution(self.decoder(z))
+        return self.likelihood_of(self.decoder(z))
+
+    def likelihood_of(self, parameters) -> tfd.Distribution:
+        """p(x|z) for what the decoder returned; of what is observed, where values may be missing.
+
+        Args:
+            parameters: The decoder's output for `[batch, latent]` codes.
+
+        Returns:
+            A distribution of batch shape `[batch]` and event shape `[*event]`.
+        """
+        if self.missing:
+            return self.likelihood.distribution_of_observed(parameters)
+        return self.likelihood.distribution(parameters)
 
     def prior_distribution(self) -> tfd.Distribution:
         """The prior p(z), of event shape `[latent]`."""
@@ -330,12 +357,37 @@ class VAE(Inference, HasPresets, TermTrainer):
         posterior = self.encode(x, condition)
         z = self.reparameterize(posterior, self.noise(tf.shape(x)[0], (self.latent_dim,), training))
         likelihood = self.decode(z, condition)
-        distortion = -likelihood.log_prob(tf.cast(x, tf.float32))
+        distortion, groups = self.distortion(likelihood, x)
         kl = self.kl_divergence(posterior, z)
         regularizers = self.regularizers(posterior, z, kl, training)
-        return self.score(likelihood.mean(), distortion, kl, regularizers)
+        return self.score(likelihood.mean(), distortion, kl, regularizers, groups)
 
-    def score(self, reconstruction, distortion, rate, regularizers: Mapping) -> Pass:
+    def distortion(self, likelihood: tfd.Distribution, x) -> tuple[tf.Tensor, dict]:
+        """-log p(x|z) in nats, whole and by the groups of a likelihood that has some.
+
+        Args:
+            likelihood: p(x|z), of batch shape `[batch]`; one with groups of values has a method
+                `log_prob_by_group`, as `keras_vae.distributions.Product` has.
+            x: Images, `[batch, *event]`.
+
+        Returns:
+            The whole, `[batch]`, and `{group: [batch]}`.
+        """
+        x = tf.cast(x, tf.float32)
+        by_group = getattr(likelihood, "log_prob_by_group", None)
+        if by_group is None:
+            return -likelihood.log_prob(x), {}
+        groups = {name: -log_prob for name, log_prob in by_group(x).items()}
+        return tf.add_n(list(groups.values())), groups
+
+    def score(
+        self,
+        reconstruction,
+        distortion,
+        rate,
+        regularizers: Mapping,
+        groups: Mapping | None = None,
+    ) -> Pass:
         """The terms of the loss and what is logged beside them.
 
         `distortion` and `rate` are nats an example, whatever the loss makes of them: the
@@ -346,11 +398,17 @@ class VAE(Inference, HasPresets, TermTrainer):
             distortion: -log p(x|z), nats, `[batch]`.
             rate: KL(q(z|x) || p(z)), nats, `[batch]`.
             regularizers: What the hook of that name returns.
+            groups: `{name: nats [batch]}`, what adds up to the distortion; each is logged as
+                `reconstruction_loss_<name>`. Defaults to `None`: nothing does.
         """
         is_mean = self.reduction == "mean"
         pixels, latents = (math.prod(self.event_shape), self.latent_dim) if is_mean else (1, 1)
         terms = {
             "reconstruction_loss": Term(1.0, distortion, pixels),
+            **{
+                f"reconstruction_loss_{name}": Term(None, nats, pixels)
+                for name, nats in (groups or {}).items()
+            },
             "kl_loss": Term(None, rate, latents),
             **{name: Term(*term, latents) for name, term in regularizers.items()},
         }
@@ -394,7 +452,8 @@ class VAE(Inference, HasPresets, TermTrainer):
         """Looks at what the networks return, once, and makes what training needs."""
         if self.built and not self._networks_checked:
             likelihood = self.likelihood
-            check_encoder(self.encoder, self.event_shape, likelihood.lower, likelihood.upper)
+            bounds = likelihood.lower, likelihood.upper
+            check_encoder(self.encoder, self.event_shape, *bounds, self.missing)
             check_decoder(self.decoder, self.decoder_input_dim(self.latent_dim), likelihood)
             self._networks_checked = True
         super().prepare_to_train()
@@ -405,7 +464,14 @@ class VAE(Inference, HasPresets, TermTrainer):
 
     def data_check(self) -> DataCheck:
         """Images of the model's shape, within the support of the likelihood."""
-        return DataCheck(self.event_shape, self.likelihood.lower, self.likelihood.upper)
+        likelihood = self.likelihood
+        return DataCheck(
+            self.event_shape,
+            likelihood.lower,
+            likelihood.upper,
+            requirements=likelihood.requirements(),
+            missing=self.missing,
+        )
 
     # Saving --------------------------------------------------------------------------------
 
@@ -421,6 +487,7 @@ class VAE(Inference, HasPresets, TermTrainer):
             "reduction": self.reduction,
             "free_bits": self.free_bits,
             "kl_balance": self.kl_balance,
+            "missing": self.missing,
         }
 
     @classmethod
@@ -433,6 +500,16 @@ class VAE(Inference, HasPresets, TermTrainer):
             for name, value in config.items()
         }
         return cls(**config)
+
+
+def _other_parameters(event_shape, expected, received):
+    """The error of a decoder whose output is of another shape."""
+    where = " in the shape of the images" if expected == event_shape else ""
+    advice = "" if expected == event_shape else ". Give the decoder's builder `likelihood=`."
+    return (
+        f"`decoder` must return the likelihood's parameters{where}. "
+        f"Expected: {(None, *expected)}. Received: {received}{advice}"
+    )
 
 
 def _latent_dim(parameters):

@@ -61,7 +61,7 @@ MISTAKES = {
     "beta": [-1.0, -1e-9, math.nan, math.inf, -math.inf, "large", "", None, [1.0, 2.0]],
     "reduction": ["max", "", None, 1],
     "seed": [-1, 2**31, -(2**40)],
-    "likelihood": ["poisson", None, 3, tf.nn.relu],
+    "likelihood": ["cauchy", None, 3, tf.nn.relu],
     "prior": ["laplace", None, 3],
     "latent_dim": [0, -1, 1.5, "2", None, True],
     "hidden_sizes": [[0], [-2], [2.5], 5, "55", None, ["a"]],

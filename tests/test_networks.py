@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_vae import networks
+from keras_vae import distributions, networks
 
 SHAPES = [(side, side, channels) for side in (28, 32, 64) for channels in (1, 3)]
 
@@ -199,3 +199,29 @@ def test_channels_first_is_refused_in_one_sentence(make):
             make((8, 8, 1), 2)
     finally:
         keras.config.set_image_data_format("channels_last")
+
+
+@pytest.mark.parametrize("kind", ["mlp", "conv", "burgess"])
+def test_a_decoder_has_the_size_that_the_likelihood_needs(kind):
+    make = getattr(networks, f"{kind}_decoder")
+    for likelihood, channels in ((None, 3), ("poisson", 3), ("laplace", 6)):
+        decoder = make((8, 8, 3), 2, likelihood=likelihood)
+        assert decoder.output_shape == (None, 8, 8, channels)
+    groups = {"grey": ("bernoulli", 0), "depth": ("student_t", slice(1, 3))}
+    decoder = make((8, 8, 3), 2, likelihood=distributions.Product(groups))
+    assert decoder.output_shape == (None, 8, 8, 5)
+
+
+@pytest.mark.parametrize("kind", ["mlp", "conv", "burgess"])
+def test_an_encoder_of_images_with_holes_sees_zeros_and_the_mask(kind):
+    encoder = getattr(networks, f"{kind}_encoder")((8, 8, 1), 2, missing=True)
+    random = np.random.default_rng(0)
+    x = random.normal(size=(3, 8, 8, 1)).astype("float32")
+    x[0, 2, 3] = np.nan
+    seen = networks.ZerosAndMask()(x)
+    np.testing.assert_array_equal(seen[..., :1], np.nan_to_num(x))
+    np.testing.assert_array_equal(seen[..., 1:], ~np.isnan(x))
+    codes = encoder(x)
+    assert np.isfinite(codes["loc"]).all() and np.isfinite(codes["scale"]).all()
+    # A zero that was observed is another thing than a hole.
+    assert not np.allclose(encoder(np.nan_to_num(x))["loc"][0], codes["loc"][0])

@@ -354,8 +354,8 @@ def test_subclassed_networks_that_do_not_fit_are_refused_before_the_first_step(i
 )
 def test_unknown_names_list_the_known_ones(make_vae, argument, known):
     with pytest.raises(ValueError) as raised:
-        make_vae(**{argument: "poisson"})
+        make_vae(**{argument: "cauchy"})
     message = str(raised.value)
     assert f"Invalid value for argument `{argument}`" in message
-    assert f"Received: {argument}='poisson'" in message
+    assert f"Received: {argument}='cauchy'" in message
     assert all(repr(name) in message for name in known)

@@ -15,12 +15,22 @@ from keras_vae.distributions.gaussians import (
     kl_per_dimension,
     reparameterized_sample,
 )
+from keras_vae.distributions.identifiers import part_of
 from keras_vae.distributions.likelihoods import (
     LIKELIHOODS,
     Bernoulli,
+    Beta,
+    Categorical,
     ContinuousBernoulli,
     Gaussian,
+    Laplace,
     Likelihood,
+    LogNormal,
+    NegativeBinomial,
+    Poisson,
+    Product,
+    StudentT,
+    get_likelihood,
 )
 from keras_vae.distributions.posteriors import (
     POSTERIORS,
@@ -37,15 +47,23 @@ __all__ = [
     "POSTERIORS",
     "PRIORS",
     "Bernoulli",
+    "Beta",
+    "Categorical",
     "ContinuousBernoulli",
     "CouplingFlow",
     "DiagonalNormal",
     "FullCovarianceNormal",
     "Gaussian",
     "GaussianMixture",
+    "Laplace",
     "Likelihood",
+    "LogNormal",
+    "NegativeBinomial",
+    "Poisson",
     "Posterior",
+    "Product",
     "StandardNormal",
+    "StudentT",
     "diagonal_normal",
     "get_likelihood",
     "get_posterior",
@@ -59,29 +77,13 @@ __all__ = [
 ]
 
 
-def get_likelihood(identifier) -> Likelihood:
-    """The likelihood of that name, or the `Likelihood` itself."""
-    return _get(identifier, "likelihood", LIKELIHOODS, isinstance(identifier, Likelihood))
-
-
 def get_posterior(identifier) -> Posterior:
     """The posterior of that name, or the `Posterior` itself."""
-    return _get(identifier, "posterior", POSTERIORS, isinstance(identifier, Posterior))
+    return part_of(identifier, "posterior", POSTERIORS, isinstance(identifier, Posterior))
 
 
 def get_prior(identifier) -> keras.layers.Layer:
     """The prior of that name, or the prior itself."""
     is_prior = hasattr(identifier, "distribution") and isinstance(identifier, keras.Layer)
     other = isinstance(identifier, Likelihood | Posterior)
-    return _get(identifier, "prior", PRIORS, is_prior and not other)
-
-
-def _get(identifier, argument, known, fits):
-    if isinstance(identifier, str) and identifier in known:
-        return known[identifier]()
-    if fits:
-        return identifier
-    raise ValueError(
-        f"Invalid value for argument `{argument}`. Expected one of {sorted(known)} or a {argument} "
-        f"layer with a `distribution` method. Received: {argument}={identifier!r}"
-    )
+    return part_of(identifier, "prior", PRIORS, is_prior and not other)

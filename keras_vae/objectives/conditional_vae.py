@@ -74,7 +74,7 @@ class ConditionalVAE(VAE):
         """p(x|z, y) for codes and their conditions."""
         conditions = self.conditions(condition, tf.shape(z)[0])
         codes = tf.concat([tf.cast(z, tf.float32), conditions], axis=-1)
-        return self.likelihood.distribution(self.decoder(codes))
+        return self.likelihood_of(self.decoder(codes))
 
     def forward(self, x, condition, training):
         """One pass of images with their conditions.
@@ -96,8 +96,7 @@ class ConditionalVAE(VAE):
 
     def data_check(self) -> DataCheck:
         """Images as a VAE's, and a condition for each."""
-        check = super().data_check()
-        return DataCheck(check.event_shape, check.lower, check.upper, self._check_conditions)
+        return super().data_check().with_labels(self._check_conditions)
 
     def _check_conditions(self, condition):
         if condition is None:

@@ -19,7 +19,8 @@ class IWAE(VAE):
     The bound rises to log p(x) with K, and at K = 1 it is the VAE's with a sampled KL. What it
     gains over the mean of the K single bounds is logged as `importance_gain`, which is negative:
     `loss == reconstruction_loss + beta * kl_loss + importance_gain`; `elbo` stays the plain one.
-    Use it for density estimation, with 5 to 50 samples, each a pass through the decoder.
+    Use it for density estimation, with 5 to 50 samples, each a pass through the decoder; with
+    `missing=True` it is the MIWAE (Mattei & Frellsen, 2019), whose bound is of log p(x_observed).
 
     As K grows the encoder's gradient drowns in noise; `gradient="doubly_reparameterized"` has the
     same mean and does not, and is to be preferred.
@@ -61,8 +62,10 @@ class IWAE(VAE):
             posterior, z = _stopped(posterior), _weighted_gradient(z, weights)
         likelihood = self.decode(tf.reshape(z, [-1, self.latent_dim]), condition)
         repeated = tf.repeat(tf.cast(x, tf.float32)[None], self.num_samples, axis=0)
-        distortion = -likelihood.log_prob(tf.reshape(repeated, [-1, *self.event_shape]))
-        distortion = tf.reshape(distortion, [self.num_samples, -1])
+        terms = self.distortion(likelihood, tf.reshape(repeated, [-1, *self.event_shape]))
+        distortion, groups = tf.nest.map_structure(
+            lambda nats: tf.reshape(nats, [self.num_samples, -1]), terms
+        )
         rate = posterior.log_prob(z) - self.prior_distribution().log_prob(z)
         log_weights = -distortion - self.beta * rate
         weights.append(tf.stop_gradient(tf.nn.softmax(log_weights, axis=0)))
@@ -71,7 +74,8 @@ class IWAE(VAE):
         gain = -bound - reconstruction - self.beta * kl
         images = tf.reshape(likelihood.mean(), [self.num_samples, -1, *self.event_shape])
         regularizers = {"kl_loss": (self.beta, kl), "importance_gain": (1.0, gain)}
-        return self.score(images[0], reconstruction, kl, regularizers)
+        groups = {name: tf.reduce_mean(nats, axis=0) for name, nats in groups.items()}
+        return self.score(images[0], reconstruction, kl, regularizers, groups)
 
     def get_config(self) -> dict:
         """The constructor's arguments."""

@@ -1,15 +1,17 @@
 """Clear errors for images that a likelihood cannot explain, before a step is spent on them."""
 
 import contextlib
+import copy
 import itertools
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_vae.requirements import Requirement
 from keras_vae.training.checked_batches import CheckedBatches
 from keras_vae.training.given_data import (
     FIT_TAKES,
@@ -75,6 +77,9 @@ class DataCheck:
         upper: Float. The greatest. Defaults to infinity.
         check_labels: Function that raises a `ValueError` for labels that do not fit, or for `None`
             where there must be some. Defaults to `None`: labels are not used.
+        requirements: What values must be besides. Defaults to none.
+        missing: Bool. Whether NaN is a value that was not observed, instead of a mistake. Defaults
+            to `False`.
     """
 
     def __init__(
@@ -83,11 +88,21 @@ class DataCheck:
         lower: float = -math.inf,
         upper: float = math.inf,
         check_labels: Callable | None = None,
+        requirements: Sequence[Requirement] = (),
+        missing: bool = False,
     ):
         self.event_shape = event_shape
         self.lower = lower
         self.upper = upper
         self.check_labels = check_labels or any_labels
+        self.requirements = tuple(requirements)
+        self.missing = missing
+
+    def with_labels(self, check_labels: Callable) -> "DataCheck":
+        """The same check of images, with another of labels."""
+        other = copy.copy(self)
+        other.check_labels = check_labels
+        return other
 
     def with_optional_labels(self) -> "DataCheck":
         """The same check for a method that does without labels where there are none."""
@@ -96,9 +111,7 @@ class DataCheck:
             if labels is not None:
                 self.check_labels(labels)
 
-        labels = self.check_labels
-        optional = labels if labels is any_labels else check_labels
-        return DataCheck(self.event_shape, self.lower, self.upper, optional)
+        return self if self.check_labels is any_labels else self.with_labels(check_labels)
 
     def wrap_images(self, x, takes: str = FIT_TAKES):
         """As `wrap`, for what stands for images alone, as `x` of `fit` does.
@@ -194,8 +207,13 @@ class DataCheck:
         if _MARK in error:
             return (
                 f"Images must be finite and within {self._support()}, the support of the "
-                "likelihood. A batch of the dataset is not. Scale or clean the images before "
-                "training, for example `x / 255` for 8-bit ones."
+                "likelihood. A batch of the dataset is not. "
+                + (
+                    "Scale or clean the images before training, for example `x / 255` for 8-bit "
+                    "ones."
+                    if math.isfinite(self.upper)
+                    else "Clean the images before training, or choose another likelihood."
+                )
             )
         return None
 
@@ -226,19 +244,35 @@ class DataCheck:
             )
         # As the model will see them.
         with np.errstate(over="ignore"):
-            low, high = np.float32(images.min()), np.float32(images.max())
-        # Both are NaN where any pixel is.
-        if not (math.isfinite(low) and math.isfinite(high)):
+            if self.missing:
+                # NaN is left out by `fmin`, and is what it gives where there is nothing else.
+                low = np.float32(np.fmin.reduce(images, axis=None))
+                high = np.float32(np.fmax.reduce(images, axis=None))
+            else:
+                low, high = np.float32(images.min()), np.float32(images.max())
+        if self.missing and math.isnan(low):
+            if len(images) == 1:
+                return  # Of one row that may be so, as of a row among others.
             raise ValueError(
-                "Images must be finite. Received: values that are NaN or infinite. Remove or "
-                "repair those images before training."
+                "Something must be observed. Received: images whose every value is NaN. Look at "
+                "what made them missing."
+            )
+        # Both are NaN where any pixel is, unless it may be.
+        if not (math.isfinite(low) and math.isfinite(high)):
+            kinds = "infinite" if self.missing else "NaN or infinite"
+            raise ValueError(
+                f"Images must be finite. Received: values that are {kinds}. Remove or repair "
+                "those images before training."
             )
         if low < self.lower or high > self.upper:
             raise ValueError(
                 f"Images must be within {self._support()}, the support of the likelihood. "
-                f"Received: values from {low} to {high}. Scale them, for example `x / 255` for "
-                "8-bit images."
+                f"Received: values from {low} to {high}. {self._advice()}"
             )
+        for requirement in self.requirements:
+            message = requirement.broken_by(images)
+            if message is not None:
+                raise ValueError(message)
 
     def _check_spec(self, element):
         spec = images_of(element)
@@ -288,7 +322,13 @@ class DataCheck:
         values = tf.cast(images, tf.float32)
         # All false of NaN, so that one expression covers it.
         fits = tf.math.is_finite(values) & (values >= self.lower) & (values <= self.upper)
+        if self.missing:
+            fits |= tf.math.is_nan(values)
         checks = [tf.debugging.Assert(tf.reduce_all(fits), [_MARK])]
+        for requirement in self.requirements:
+            said = _MESSAGE.format(requirement.message("A batch of the data set is not"))
+            fits = requirement.fits(requirement.values(values))
+            checks.append(tf.debugging.Assert(tf.reduce_all(fits), [said]))
         if weights is not None:
             count = tf.size(weights) == tf.shape(images)[0]
             weights = tf.cast(weights, tf.float32)
@@ -308,7 +348,7 @@ class DataCheck:
         check = self
         if dataset.use_multiprocessing:
             # Other processes get a copy, and labels may be looked at by what does not copy.
-            check = DataCheck(self.event_shape, self.lower, self.upper)
+            check = self.with_labels(any_labels)
         return CheckedBatches(dataset, check.check_batch)
 
     def _check_generator(self, generator):
@@ -339,6 +379,11 @@ class DataCheck:
         except ValueError as error:
             raise ValueError(_MESSAGE.format(error)) from None
 
+    def _advice(self):
+        if math.isinf(self.upper):
+            return "Choose another likelihood, such as 'gaussian', which takes any numbers."
+        return "Scale them, for example `x / 255` for 8-bit images."
+
     def _support(self):
         if math.isinf(self.lower) and math.isinf(self.upper):
             return "the reals"
@@ -349,7 +394,8 @@ def _check_dtype(name):
     if "float" not in name:
         raise ValueError(
             "Images must be floating point, scaled to the support of the likelihood. "
-            f"Received: dtype {name}. For 8-bit images pass `x.astype('float32') / 255`."
+            f"Received: dtype {name}. For 8-bit images pass `x.astype('float32') / 255`"
+            + ("." if name == "uint8" else "; for counts or classes `x.astype('float32')`.")
         )
 
 

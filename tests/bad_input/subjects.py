@@ -123,3 +123,25 @@ def diverged() -> keras_vae.VAE:
 def of_shape(*shape: int) -> keras_vae.VAE:
     """A small model of images of another shape."""
     return keras_vae.VAE(networks.mlp_encoder(shape, 2, [4]), networks.mlp_decoder(shape, 2, [4]))
+
+
+def rows(*columns) -> np.ndarray:
+    """Six rows of a table, of one column for each number; the fourth row has those numbers."""
+    table = np.ones((6, len(columns)), np.float32)
+    table[3] = columns
+    return table
+
+
+def of_rows(likelihood, num_columns: int, missing=False, **arguments) -> keras_vae.VAE:
+    """A small model of a table, compiled."""
+    model = keras_vae.VAE(
+        **{
+            "encoder": networks.mlp_encoder((num_columns,), 2, [4], missing=missing),
+            "decoder": networks.mlp_decoder((num_columns,), 2, [4], likelihood=likelihood),
+            "likelihood": likelihood,
+            "missing": missing,
+            **arguments,
+        }
+    )
+    model.compile(keras.optimizers.Adam(1e-3), jit_compile=False)
+    return model

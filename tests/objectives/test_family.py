@@ -53,14 +53,15 @@ MEMBERS = {
 each_member = pytest.mark.parametrize("name", MEMBERS)
 
 
-def make(name, eager=True, optimizer=None, **compile_kwargs):
+def make(name, eager=True, optimizer=None, missing=False, **compile_kwargs):
     """A tiny compiled member; two calls give the same weights."""
     keras.utils.set_random_seed(1)
     cls, arguments = getattr(objectives, name), MEMBERS[name][0]
     vae = cls(
-        keras_vae.networks.mlp_encoder(IMAGE_SHAPE, 2, [5]),
+        keras_vae.networks.mlp_encoder(IMAGE_SHAPE, 2, [5], missing=missing),
         keras_vae.networks.mlp_decoder(IMAGE_SHAPE, 2 + arguments.get("condition_dim", 0), [5]),
         seed=3,
+        missing=missing,
         **arguments,
     )
     compile_kwargs = {"jit_compile": False, "run_eagerly": eager, **compile_kwargs}
@@ -102,6 +103,18 @@ def test_only_a_member_with_a_second_optimizer_has_a_step_of_its_own():
         if getattr(objectives, name) is not keras_vae.VAE
     }
     assert {name: found for name, found in own.items() if found} == {"FactorVAE": {"train_step"}}
+
+
+@each_member
+def test_every_member_takes_images_with_holes(images, name):
+    vae = make(name, missing=True)
+    x = np.where(np.random.default_rng(0).random(images.shape) < 0.3, np.nan, images)
+    before = state_of(vae)
+    history = vae.fit(x, LABELS, epochs=2, batch_size=8, verbose=0).history
+    assert all(np.isfinite(values).all() for values in history.values())
+    assert np.isfinite(state_of(vae)).all() and not np.array_equal(state_of(vae), before)
+    draws = vae.impute(x, num_samples=4, num_draws=2, seed=0)
+    assert draws.shape == (2, *x.shape) and np.isfinite(draws).all()
 
 
 @each_member

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from keras_vae.requirements import Requirement, is_whole
 from keras_vae.training.data_checks import DataCheck, as_float_images, example_weights
 
 SHAPE = (4, 4, 1)
@@ -148,3 +149,67 @@ def test_py_datasets_are_checked_and_kept(check):
     assert next(iter(np.asarray(check.wrap(One(GOOD))[0][0])[:, 0, 0, 0])) == GOOD[0, 0, 0, 0]
     with pytest.raises(ValueError, match=r"Received: values from"):
         check.wrap(One(spoiled(2.0)))
+
+
+# Values that must be more than in an interval, or may be missing -----------------------------
+
+COUNTS = np.float32([[0, 1], [2, 3], [4, 5]])
+
+
+@pytest.fixture
+def of_counts():
+    whole = Requirement("whole numbers", is_whole, "Round them.")
+    return DataCheck((2,), 0.0, math.inf, requirements=[whole], missing=True)
+
+
+def ways_to_give(values):
+    """What `fit` takes that holds these values."""
+    return {
+        "array": values,
+        "data set": tf.data.Dataset.from_tensor_slices(values).batch(2),
+        "generator": (batch for batch in np.split(values, len(values))),
+    }
+
+
+def look_at(check, data):
+    """Goes through data as training does."""
+    with check.errors_made_clear():
+        for _ in check.wrap(data):
+            pass
+
+
+@pytest.mark.parametrize("kind", ways_to_give(COUNTS))
+def test_values_meet_requirements_wherever_they_come_from(of_counts, kind):
+    missing, fraction, negative = COUNTS.copy(), COUNTS.copy(), COUNTS.copy()
+    missing[2, 1], fraction[2, 1], negative[2, 1] = np.nan, 0.5, -2
+    look_at(of_counts, ways_to_give(missing)[kind])
+    with pytest.raises(ValueError, match=r"Images must be whole numbers.*Round them"):
+        look_at(of_counts, ways_to_give(fraction)[kind])
+    with pytest.raises(ValueError, match=r"within \[0, inf\].*Choose another|choose another"):
+        look_at(of_counts, ways_to_give(negative)[kind])
+
+
+@pytest.mark.parametrize("kind", ways_to_give(COUNTS))
+def test_what_is_infinite_is_not_missing(of_counts, kind):
+    infinite = COUNTS.copy()
+    infinite[2, 1] = np.inf
+    with pytest.raises(ValueError, match="must be finite"):
+        look_at(of_counts, ways_to_give(infinite)[kind])
+
+
+def test_one_row_may_be_empty_and_several_may_not(of_counts):
+    empty = np.full_like(COUNTS, np.nan)
+    assert of_counts.wrap(empty[:1]).shape == (1, 2)
+    with pytest.raises(ValueError, match="Something must be observed"):
+        of_counts.wrap(empty)
+
+
+def test_the_same_check_of_other_labels_is_the_same_check(of_counts):
+    def refuse(labels):
+        raise ValueError("no labels")
+
+    other = of_counts.with_labels(refuse)
+    assert (other.requirements, other.missing) == (of_counts.requirements, True)
+    with pytest.raises(ValueError, match="no labels"):
+        other.wrap((COUNTS, [1, 2, 3]))
+    of_counts.wrap((COUNTS, [1, 2, 3]))

@@ -1,76 +1,13 @@
-"""Tests of the likelihoods against formulas written out in NumPy."""
+"""Tests of the Gaussian likelihood against formulas written out in NumPy."""
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from tensorflow_probability import distributions as tfd
 
-import keras_vae
 from keras_vae import distributions
 
 RANDOM = np.random.default_rng(0)
-
-
-# Bernoulli ---------------------------------------------------------------------------------
-
-LOGITS = np.array([-100, -30, -5, -1e-3, 0, 1e-3, 5, 30, 100], "float32")
-GREY = np.array([0, 0.25, 1], "float32")
-
-
-def pixel_pairs():
-    """Every logit with every grey value, as images [pairs, 1, 1, 1]."""
-    logits, grey = np.meshgrid(LOGITS, GREY)
-    return logits.reshape(-1, 1, 1, 1), grey.reshape(-1, 1, 1, 1)
-
-
-def test_bernoulli_is_the_negative_cross_entropy_for_grey_pixels_and_any_logit():
-    logits, grey = pixel_pairs()
-    parameters = tf.Variable(logits)
-    with tf.GradientTape() as tape:
-        found = distributions.Bernoulli().distribution(parameters).log_prob(grey)
-    wide, x = np.float64(logits), np.float64(grey)
-    expected = -(x * np.logaddexp(0, -wide) + (1 - x) * np.logaddexp(0, wide))
-    np.testing.assert_allclose(found, expected.ravel(), rtol=1e-5, atol=1e-6)
-    gradient = tape.gradient(found, parameters)
-    np.testing.assert_allclose(gradient, x - 1 / (1 + np.exp(-wide)), atol=1e-6)
-
-
-def test_bernoulli_is_tfps_on_binary_pixels():
-    logits = RANDOM.normal(scale=3, size=(5, 4, 4, 1)).astype("float32")
-    x = np.float32(RANDOM.random(logits.shape) < 0.5)
-    found = distributions.Bernoulli().distribution(logits)
-    expected = tfd.Independent(tfd.Bernoulli(logits=logits, dtype=tf.float32), 3)
-    np.testing.assert_allclose(found.log_prob(x), expected.log_prob(x), rtol=1e-5)
-    np.testing.assert_allclose(found.mean(), expected.mean(), rtol=1e-6)
-    assert (found.batch_shape, found.event_shape) == ((5,), (4, 4, 1))
-
-
-# Continuous Bernoulli ----------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("logit", [-20.0, -1.0, -0.01, 0.0, 0.01, 1.0, 20.0])
-def test_the_continuous_bernoulli_normalises_and_the_bernoulli_does_not(logit):
-    # Midpoints of 20,000 cells; the rule errs by less than 1e-4 at these logits.
-    x = ((np.arange(20_000) + 0.5) / 20_000).astype("float32").reshape(-1, 1, 1, 1)
-    logits = np.full_like(x, logit)
-    continuous = distributions.ContinuousBernoulli().distribution(logits)
-    assert np.mean(np.exp(np.float64(continuous.log_prob(x)))) == pytest.approx(1, abs=1e-3)
-    customary = distributions.Bernoulli().distribution(logits)
-    assert np.mean(np.exp(np.float64(customary.log_prob(x)))) < 0.9
-
-
-def test_the_continuous_bernoulli_has_finite_gradients():
-    logits, grey = pixel_pairs()
-    parameters = tf.Variable(logits)
-    with tf.GradientTape() as tape:
-        found = distributions.ContinuousBernoulli().distribution(parameters).log_prob(grey)
-    gradient = tape.gradient(found, parameters)
-    assert np.all(np.isfinite(found)) and np.all(np.isfinite(gradient))
-    assert np.all(np.abs(gradient) <= 1)
-
-
-# Gaussian ----------------------------------------------------------------------------------
 
 
 def gaussian_by_hand(x, loc, scale):
@@ -186,67 +123,14 @@ def test_a_learned_scale_starts_at_a_number_above_the_minimum(scale):
         distributions.Gaussian(scale, learn_scale=True)
 
 
-# All of them -------------------------------------------------------------------------------
+def test_a_decoded_scale_is_the_softplus_of_the_second_half():
+    x, loc, raw = RANDOM.normal(size=(3, 5, 4, 4, 1)).astype("float32")
+    found = distributions.Gaussian("decoded").distribution(np.concatenate([loc, raw], axis=-1))
+    expected = gaussian_by_hand(x, loc, np.logaddexp(0, np.float64(raw)))
+    np.testing.assert_allclose(found.log_prob(x), expected, rtol=1e-4)
+    assert distributions.Gaussian("decoded").parameters_shape((4, 4, 3)) == (4, 4, 6)
 
 
-@pytest.mark.parametrize("name", distributions.LIKELIHOODS)
-def test_half_precision_parameters_give_float32_nats(name):
-    likelihood = distributions.get_likelihood(name)
-    parameters = RANDOM.normal(size=(5, 4, 4, 1)).astype("float16")
-    x = RANDOM.random(parameters.shape).astype("float32")
-    found = likelihood.distribution(parameters)
-    assert found.log_prob(x).dtype == found.mean().dtype == tf.float32
-    wide = likelihood.distribution(np.float32(parameters)).log_prob(x)
-    np.testing.assert_allclose(found.log_prob(x), wide, rtol=1e-6)
-
-
-@pytest.mark.parametrize(
-    "part",
-    [
-        distributions.Bernoulli(),
-        distributions.ContinuousBernoulli(),
-        distributions.Gaussian(0.25, learn_scale=True),
-        distributions.Gaussian("optimal"),
-    ],
-    ids=lambda part: type(part).__name__,
-)
-def test_parts_survive_serialisation(part):
-    config = keras.saving.serialize_keras_object(part)
-    assert config["registered_name"] == f"keras_vae>{type(part).__name__}"
-    again = keras.saving.deserialize_keras_object(config)
-    assert type(again) is type(part)
-    assert again.get_config() == part.get_config()
-
-
-def test_names_and_objects_are_both_accepted():
-    for name, cls in distributions.LIKELIHOODS.items():
-        assert type(distributions.get_likelihood(name)) is cls
-    own = distributions.Gaussian(0.1)
-    assert distributions.get_likelihood(own) is own
-
-
-@pytest.mark.parametrize("identifier", ["poisson", None, 3, distributions.Gaussian])
-def test_unknown_likelihoods_list_the_known_ones(identifier):
-    with pytest.raises(ValueError) as raised:
-        distributions.get_likelihood(identifier)
-    message = str(raised.value)
-    assert f"Received: likelihood={identifier!r}" in message
-    assert all(repr(name) in message for name in distributions.LIKELIHOODS)
-
-
-def test_a_likelihood_without_a_distribution_says_what_to_define():
-    class Incomplete(keras_vae.distributions.Likelihood):
-        """Defines nothing."""
-
-    with pytest.raises(TypeError, match=r"Incomplete.*distribution"):
-        Incomplete()
-
-
-def test_the_continuous_bernoulli_is_finite_at_any_logit():
-    for logit in (1e30, 3e38):
-        for sign in (-1, 1):
-            density = distributions.ContinuousBernoulli().distribution(
-                tf.fill((1, 2, 2, 1), sign * logit)
-            )
-            assert np.isfinite(density.log_prob(tf.ones((1, 2, 2, 1)))).all()
-            np.testing.assert_allclose(density.mean(), (1 + sign) / 2, atol=1e-5)
+def test_the_optimal_scale_takes_no_holes():
+    with pytest.raises(ValueError, match="fitted to whole batches"):
+        distributions.Gaussian("optimal").distribution_of_observed(np.zeros((2, 3), "float32"))
