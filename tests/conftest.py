@@ -135,7 +135,7 @@ def run_python(tmp_path):
             env={**os.environ, **environment},
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=300,
         )
         assert finished.returncode == 0, finished.stderr
         return finished.stdout
