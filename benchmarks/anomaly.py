@@ -86,7 +86,7 @@ def detectors(seed) -> dict[str, tuple]:
 
     def vae(score):
         return (
-            lambda rows: VAEDetector(score=score, random_state=seed).fit(rows),
+            lambda rows: VAEDetector(criterion=score, random_state=seed).fit(rows),
             lambda fitted, rows: -fitted.score_samples(rows),
         )
 

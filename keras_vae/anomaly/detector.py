@@ -14,7 +14,7 @@ from keras_vae.anomaly.scores import negative_elbo, negative_log_likelihood, rec
 from keras_vae.distributions import Gaussian
 from keras_vae.vae import VAE
 
-_SCORES = {
+_CRITERIA = {
     "negative_elbo": lambda model, rows, seed: negative_elbo(model, rows, 8, seed, progress=False),
     "negative_log_likelihood": lambda model, rows, seed: negative_log_likelihood(
         model, rows, 100, seed, progress=False
@@ -56,8 +56,8 @@ class VAEDetector(OutlierMixin, BaseEstimator):
         batch_size: Int. Rows a training step. Defaults to `64`.
         learning_rate: Float. Of Adam. Defaults to `1e-3`.
         beta: Float. Weight of the KL. Defaults to `1.0`.
-        score: `"negative_elbo"` with eight samples, `"negative_log_likelihood"` with a hundred, or
-            `"reconstruction"`. Defaults to `"negative_elbo"`.
+        criterion: The score: `"negative_elbo"` with eight samples, `"negative_log_likelihood"` with
+            a hundred, or `"reconstruction"`. Defaults to `"negative_elbo"`.
         contamination: Float in (0, 0.5]. The share of the training rows that counts as outliers.
             Defaults to `0.1`.
         random_state: Int, `numpy.random.RandomState` or `None`, as everywhere in scikit-learn.
@@ -81,7 +81,7 @@ class VAEDetector(OutlierMixin, BaseEstimator):
         batch_size=64,
         learning_rate=1e-3,
         beta=1.0,
-        score="negative_elbo",
+        criterion="negative_elbo",
         contamination=0.1,
         random_state=None,
     ):
@@ -91,7 +91,7 @@ class VAEDetector(OutlierMixin, BaseEstimator):
         self.batch_size = batch_size
         self.learning_rate = learning_rate
         self.beta = beta
-        self.score = score
+        self.criterion = criterion
         self.contamination = contamination
         self.random_state = random_state
 
@@ -109,7 +109,7 @@ class VAEDetector(OutlierMixin, BaseEstimator):
             ValueError: If an argument or `X` is invalid.
         """
         X = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
-        arguments.one_of("score", self.score, _SCORES)
+        arguments.one_of("criterion", self.criterion, _CRITERIA)
         if not 0 < arguments.number("contamination", self.contamination) <= 0.5:
             raise arguments.invalid(
                 "contamination", "a number above 0 and up to 0.5", self.contamination
@@ -169,4 +169,4 @@ class VAEDetector(OutlierMixin, BaseEstimator):
         return np.clip((X - self.mean_) / self.scale_, -_FURTHEST, _FURTHEST).astype(np.float32)
 
     def _strangeness(self, X):
-        return _SCORES[self.score](self.model_, self._rows(X), self._seed)
+        return _CRITERIA[self.criterion](self.model_, self._rows(X), self._seed)

