@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_vae import arguments, datasets, latent_measures
+from keras_vae import arguments, datasets, latent_measures, several_codes
 from keras_vae.distributions import is_factorized
 from keras_vae.held_out import check_built, checked, inputs_of, over_batches
 
@@ -97,11 +97,8 @@ def log_likelihood(
     def log_sum_of_weights(count, noise_seed, images, *condition):
         posterior = model.encode(images, *condition)
         z = posterior.sample(count, seed=noise_seed)
-        codes = tf.reshape(z, [-1, model.latent_dim])
-        repeats = [count, *[1] * len(model.event_shape)]
-        given = [tf.tile(model.conditions(c, tf.shape(images)[0]), [count, 1]) for c in condition]
-        log_prob = model.decode(codes, *given).log_prob(tf.tile(images, repeats))
-        log_weights = tf.reshape(log_prob, [count, -1]) + prior.log_prob(z) - posterior.log_prob(z)
+        log_prob = several_codes.log_likelihood(model, z, images, *condition)
+        log_weights = log_prob + prior.log_prob(z) - posterior.log_prob(z)
         return tf.reduce_logsumexp(log_weights, axis=0)
 
     def estimate(noise_seed, images, *condition):

@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from keras_vae import several_codes
 from keras_vae.training.data_checks import as_float_images
 
 # Of decoded images at once, as in evaluation.
@@ -30,7 +31,7 @@ def imputed_means(model, x, condition, num_samples: int, seed: tf.Tensor) -> tf.
     mean = tf.zeros_like(x)
     for part in _parts(num_samples, len(x)):
         weights = tf.reshape(tf.exp(log_weights[part]), [-1, len(x), *[1] * len(model.event_shape)])
-        means = _by_code(model, _decoded(model, z[part], condition).mean(), len(x))
+        means = _by_code(model, several_codes.decoded(model, z[part], condition).mean(), len(x))
         mean += tf.reduce_sum(weights * means, axis=0)
     return tf.where(tf.math.is_nan(x), mean, x)
 
@@ -62,7 +63,9 @@ def imputed_draws(
     z = tf.transpose(z, [1, 0, 2])
     draws = []
     for index, part in enumerate(_parts(num_draws, len(x))):
-        drawn = _decoded(model, z[part], condition).sample(seed=tf.random.fold_in(of_draws, index))
+        drawn = several_codes.decoded(model, z[part], condition).sample(
+            seed=tf.random.fold_in(of_draws, index)
+        )
         draws.append(_by_code(model, drawn, len(x)))
     draws = tf.where(tf.math.is_nan(x), tf.concat(draws, axis=0), x)
     return tf.transpose(draws, [1, 0, *range(2, draws.shape.rank)])
@@ -80,18 +83,9 @@ def _weighted_codes(model, x, condition, num_samples, seed):
     z = posterior.sample(num_samples, seed=seed)
     log_prob = []
     for part in _parts(num_samples, len(x)):
-        repeats = [len(z[part]), *[1] * len(model.event_shape)]
-        of_images = _decoded(model, z[part], condition).log_prob(tf.tile(x, repeats))
-        log_prob.append(tf.reshape(of_images, [-1, len(x)]))
+        log_prob.append(several_codes.log_likelihood(model, z[part], x, condition))
     log_weights = tf.concat(log_prob, axis=0) + prior.log_prob(z) - posterior.log_prob(z)
     return z, tf.nn.log_softmax(log_weights, axis=0)
-
-
-def _decoded(model, z, condition):
-    """p(x|z) of codes `[count, batch, latent]`, of batch shape `[count * batch]`."""
-    if condition is not None:
-        condition = tf.tile(condition, [len(z), 1])
-    return model.decode(tf.reshape(z, [-1, model.latent_dim]), condition)
 
 
 def _by_code(model, images, batch_size):

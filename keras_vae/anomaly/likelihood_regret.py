@@ -5,7 +5,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 from tensorflow_probability import distributions as tfd
 
-from keras_vae import arguments
+from keras_vae import arguments, several_codes
 from keras_vae.anomaly.own_likelihood import check_own_likelihood
 from keras_vae.distributions import diagonal_normal, kl_divergence
 from keras_vae.held_out import check_built, over_batches
@@ -58,20 +58,16 @@ def likelihood_regret(
         encoded = _normal_of(model.encode(examples, *condition))
         shape = tf.shape(encoded.loc)
         noise = tf.random.stateless_normal(tf.concat([[num_samples], shape], 0), noise_seed)
-        repeats = [num_samples, *[1] * len(model.event_shape)]
-        targets = tf.tile(examples, repeats)
-        given = [tf.tile(model.conditions(c, shape[0]), [num_samples, 1]) for c in condition]
 
         def negative_elbo(loc_and_log_scale):
             loc, log_scale = tf.split(loc_and_log_scale, 2, axis=-1)
             posterior = diagonal_normal(loc, tf.exp(log_scale))
             z = loc + tf.exp(log_scale) * noise
-            codes = tf.reshape(z, [-1, model.latent_dim])
-            log_prob = model.decode(codes, *given).log_prob(targets)
+            log_prob = several_codes.log_likelihood(model, z, examples, *condition)
             rate = kl_divergence(posterior, prior)
             if rate is None:
                 rate = tf.reduce_mean(posterior.log_prob(z) - prior.log_prob(z), axis=0)
-            return rate - tf.reduce_mean(tf.reshape(log_prob, [num_samples, -1]), axis=0)
+            return rate - tf.reduce_mean(log_prob, axis=0)
 
         start = tf.concat([encoded.loc, tf.math.log(encoded.scale)], axis=-1)
         found = tfp.optimizer.lbfgs_minimize(

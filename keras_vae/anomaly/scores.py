@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from keras_vae import arguments, evaluation
+from keras_vae import arguments, evaluation, several_codes
 from keras_vae.anomaly.own_likelihood import check_own_likelihood
 from keras_vae.held_out import check_built, over_batches
 
@@ -41,12 +41,9 @@ def negative_elbo(
         del noise_seed  # All have the same noise, so that a score is a function of its example.
         posterior = model.encode(examples, *condition)
         z = model.reparameterize(posterior, tf.tile(noise, [1, len(examples), 1]))
-        repeats = [num_samples, *[1] * len(model.event_shape)]
-        given = [tf.tile(model.conditions(c, len(examples)), [num_samples, 1]) for c in condition]
-        codes = tf.reshape(z, [-1, model.latent_dim])
-        log_prob = model.decode(codes, *given).log_prob(tf.tile(examples, repeats))
+        log_prob = several_codes.log_likelihood(model, z, examples, *condition)
         rate = model.kl_divergence(posterior, z)
-        return (tf.reduce_mean(rate - tf.reshape(log_prob, [num_samples, -1]), axis=0),)
+        return (tf.reduce_mean(rate - log_prob, axis=0),)
 
     # A batch of so many rows of codes passes the decoder at once.
     batch_size = max(1, _ROWS // num_samples)
