@@ -179,6 +179,7 @@ def test_the_reconstruction_error_is_the_mean_squared_error():
     assert found["mean_squared_error"] == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_a_linear_probe_reads_what_the_codes_hold():
     exact = LinearGaussian()
     x = exact.draw(3000)

@@ -214,6 +214,7 @@ def test_operations_outside_graphs_draw_as_if_they_had_not_drawn():
     assert second_draws(between=True) == second_draws(between=False)
 
 
+@pytest.mark.slow
 def test_without_a_global_seed_there_is_no_noise_to_put_back(run_python):
     printed = run_python(
         "import tensorflow as tf\n"

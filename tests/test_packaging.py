@@ -219,6 +219,7 @@ def test_importing_loads_neither_tensorflow_datasets_nor_pyplot(run_python):
     assert not {"tensorflow_datasets", "matplotlib.pyplot", "keras_vae.explorer"} & set(loaded)
 
 
+@pytest.mark.slow
 def test_another_backend_is_refused_in_words(run_python):
     printed = run_python(
         "import keras\n"

@@ -32,7 +32,7 @@ def images():
 @pytest.fixture
 def saved(tmp_path, images):
     vae = small_vae(beta=2.0)
-    vae.compile("adam")
+    vae.compile("adam", jit_compile=False)
     vae.fit(images, verbose=0)
     vae.beta = 3.0
     folder = tmp_path / "tiny"

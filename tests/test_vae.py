@@ -241,6 +241,7 @@ class MomentMatchingVAE(keras_vae.VAE):
         return {**super().regularizers(posterior, z, kl, training), "mmd_loss": (10.0, discrepancy)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("member", "arguments", "name", "weight"),
     [

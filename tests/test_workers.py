@@ -98,6 +98,7 @@ def test_two_workers_train_as_one_does(runs):
         np.testing.assert_allclose(other[name], one[name], rtol=1e-3, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_workers_agree_and_write_apart(runs):
     _, together = runs
     assert history(together, 0) == history(together, 1)

@@ -25,6 +25,7 @@ def fitted():
     return VAEDetector(learning_rate=5e-3, latent_dim=3, random_state=0).fit(rows(500))
 
 
+@pytest.mark.slow
 def test_rows_that_break_a_dependence_are_found(fitted):
     usual, strange = rows(200, seed=1), rows(200, seed=2)
     # Each column by itself is as before.

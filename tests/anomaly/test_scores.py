@@ -18,6 +18,7 @@ def x(exact):
     return exact.draw(200)
 
 
+@pytest.mark.slow
 def test_values_by_example_are_those_whose_mean_is_reported(exact, x):
     for function, names in (
         (evaluation.evaluate_elbo, ("elbo", "distortion", "rate")),
@@ -77,6 +78,7 @@ def test_the_distance_needs_more_examples_than_latents(exact, x):
         anomaly.latent_distance(exact.vae, x, x[:2], progress=False)
 
 
+@pytest.mark.slow
 def test_regret_is_what_a_wrong_encoder_loses():
     # The best q has the true mean; among factorised ones it has 1 / precision as its variance. The
     # loss of another mean m is the quadratic form of the precision, and of another scale s, each,
@@ -94,6 +96,7 @@ def test_regret_is_what_a_wrong_encoder_loses():
     assert found.mean() == pytest.approx(expected, rel=0.05)
 
 
+@pytest.mark.slow
 def test_a_perfect_encoder_leaves_next_to_nothing_to_regret(exact, x):
     # Where latents depend on each other the marginal scale is not the best factorised one.
     precision = np.linalg.inv(exact.posterior_covariance)

@@ -21,6 +21,7 @@ class EveryStep(keras.callbacks.Callback):
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("steps_per_execution", [1, 4])
 def test_means_are_over_every_fiftieth_step(load_program, steps_per_execution):
     program = load_program("benchmarks/published_runs.py")

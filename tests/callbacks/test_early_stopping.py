@@ -16,6 +16,7 @@ def fit(make_vae, images, stop):
     return vae.fit(images, callbacks=[stop], **options).history["val_elbo"]
 
 
+@pytest.mark.slow
 def test_the_line_of_the_page_stops_on_the_bound(make_vae, images):
     pattern = r"`(keras\.callbacks\.EarlyStopping\(\"val_elbo\".*?\))`"
     (line,) = re.findall(pattern, PAGE.read_text(encoding="utf-8"), re.DOTALL)

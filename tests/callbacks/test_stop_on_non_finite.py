@@ -115,6 +115,7 @@ def test_an_epochs_weights_are_good_once_their_own_loss_is_finite(
     assert os.listdir(tmp_path) == [FILE]
 
 
+@pytest.mark.slow
 def test_training_goes_on_after_it(make_vae, images):
     vae = make_vae(eager=True)
     fit(vae, images, Break(5, "raw_scale/bias", 1e25), StopOnNonFinite())
@@ -169,6 +170,7 @@ def test_the_last_epochs_weights_are_in_the_file_after_a_run_that_went_well(
     assert os.listdir(tmp_path) == [FILE]
 
 
+@pytest.mark.slow
 def test_training_is_the_same_with_and_without_it(make_vae, images, tmp_path):
     endings = []
     for callbacks in ([], [StopOnNonFinite(tmp_path)]):

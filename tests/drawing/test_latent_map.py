@@ -4,6 +4,7 @@ import gc
 import threading
 
 import numpy as np
+import pytest
 from matplotlib import pyplot
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
@@ -57,6 +58,7 @@ def test_drawing_in_a_thread_leaves_no_figure_behind():
     assert pyplot.get_fignums() == before
 
 
+@pytest.mark.slow
 def test_two_hundred_figures_leave_nothing_behind(monkeypatch):
     monkeypatch.delenv("MPLBACKEND", raising=False)
     before = pyplot.get_fignums()

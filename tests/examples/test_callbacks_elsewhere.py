@@ -43,6 +43,7 @@ def test_every_file_appears_and_every_picture_is_readable(run):
                 assert min(picture.size) > 100
 
 
+@pytest.mark.slow
 def test_beta_of_the_foreign_vae_follows_its_schedule(run):
     rows = pandas.read_csv(run / "vae" / "elbo.csv")
     np.testing.assert_allclose(

@@ -279,6 +279,7 @@ def test_ctrl_c_before_the_first_step_says_so(mnist, monkeypatch, tmp_path, caps
     assert line == "Stopped before the first step."
 
 
+@pytest.mark.slow
 def test_a_terminal_shows_a_bar_with_the_time_left_within_80_columns(
     mnist, loaded, monkeypatch, tmp_path, capsys
 ):

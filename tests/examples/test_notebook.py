@@ -124,6 +124,7 @@ def test_it_shows_what_the_saved_run_shows_without_errors_or_noise(executed, com
     assert {kind for cell in shown for kind in cell} == {"stdout", "image/png"}
 
 
+@pytest.mark.slow
 def test_its_pictures_are_none_of_them_blank(executed):
     notebook, folder, _ = executed
     pictures = [p for outputs in outputs_of(notebook.cells) for p in pictures_of(outputs)]

@@ -114,6 +114,7 @@ def trials(folder, state=None):
     return [trial for trial in found if state in (None, trial.state)]
 
 
+@pytest.mark.slow
 def test_points_are_all_combinations_in_order_whatever_the_order_of_the_options(
     main, invented, tmp_path, capsys
 ):
@@ -247,6 +248,7 @@ def test_ctrl_c_is_one_line(sweep, main, invented, tmp_path, monkeypatch, capsys
     assert "The same command goes on" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_search_prunes_and_finds_the_planted_best(main, invented, tmp_path, capsys):
     options = ["--search", "30", "--learning-rate", "1e-4", "1e-3", "--epochs", "20"]
     assert main(*options, "--output-dir", tmp_path / "first") == 0

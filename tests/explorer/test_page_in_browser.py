@@ -706,6 +706,7 @@ def test_the_picture_is_what_the_screen_shows(browser, page):
     ).max() < (1.5 / 255)
 
 
+@pytest.mark.slow
 def test_it_runs_in_another_browser(second_browser, plain):
     vae, path = plain
     seconds = second_browser.open(path)

@@ -105,6 +105,7 @@ def test_only_a_member_with_a_second_optimizer_has_a_step_of_its_own():
     assert {name: found for name, found in own.items() if found} == {"FactorVAE": {"train_step"}}
 
 
+@pytest.mark.slow
 @each_member
 def test_every_member_takes_images_with_holes(images, name):
     vae = make(name, missing=True)
@@ -223,6 +224,7 @@ def test_mixed_precision_is_finite_and_close(images, name, policy, rtol):
     assert {part.dtype for part in vae.trainable_variables} == {"float32"}
 
 
+@pytest.mark.slow
 @each_member
 def test_all_callbacks_run_without_a_warning(images, tmp_path, name):
     vae = make(name)

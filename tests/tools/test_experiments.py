@@ -90,6 +90,7 @@ def main(experiments, monkeypatch):
     return run
 
 
+@pytest.mark.slow
 def test_it_draws_tabulates_and_copies(run_sweep, main, tmp_path, capsys):
     beta = run_sweep("beta", beta=[0.0, 0.1, 2.0], models=True)
     latents = run_sweep("latents", latent_dim=[1, 2, 3, 10])

@@ -110,6 +110,7 @@ def test_the_model_loads_and_its_card_holds_what_it_is_worth(
     assert last["loss"] == pytest.approx(last["reconstruction_loss"] + 2 * last["kl_loss"])
 
 
+@pytest.mark.slow
 def test_a_recipe_may_warm_up_and_name_its_rate_and_note_every_50th_step(
     example, loaded, recipe, trained, tmp_path
 ):

@@ -65,6 +65,7 @@ def numbers_from(vae, data):
 numbers_of_arrays = []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
 def test_every_form_of_data_gives_the_same_numbers(make_vae, images, form):
     if not numbers_of_arrays:
@@ -226,6 +227,7 @@ def test_a_dataset_of_something_else_is_refused(make_vae, images):
         make_vae().fit(dataset({"image": images}), verbose=0)
 
 
+@pytest.mark.slow
 def test_no_images_at_all_are_refused(make_vae, images):
     with pytest.raises(ValueError, match=r"no images.*Received: shape \(0, 4, 4, 1\)"):
         make_vae().fit(images[:0], verbose=0)

@@ -85,6 +85,7 @@ def test_xla_draws_the_same_noise(make_vae, images):
     assert first[True] == pytest.approx(first[False], rel=1e-5)
 
 
+@pytest.mark.slow
 def test_steps_that_accumulate_gradients_see_different_noise(make_vae, images):
     vae = make_vae(optimizer=keras.optimizers.Adam(1e-2, gradient_accumulation_steps=4))
     before = weights_of(vae)
@@ -126,6 +127,7 @@ def loop_by_hand(images):
     return train
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("steps_per_execution", [1, 7])
 def test_step_logs_are_what_a_loop_by_hand_sees(
     make_vae, images, loop_by_hand, steps_per_execution

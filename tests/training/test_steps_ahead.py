@@ -114,6 +114,7 @@ def generator(images):
     return ((images[i : i + BATCH],) for i in range(0, 20, BATCH))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("data", "arguments"),
     [
@@ -146,6 +147,7 @@ def test_batches_logs_and_weights_are_those_of_single_steps(
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_callback_of_the_users_finds_the_model_after_its_batch(pair, images):
     onlookers = []
     for model in pair:
@@ -227,6 +229,7 @@ def broken_schedule(step):
     return BreaksAtStep()
 
 
+@pytest.mark.slow
 def test_nan_is_found_at_its_batch(images, tmp_path, capsys):
     one = Restartable()
     # The update of the fifth step breaks the weights, which the sixth step's loss shows.

@@ -145,6 +145,7 @@ def test_parts_survive_serialisation(part):
     assert again.get_config() == part.get_config()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_a_model_of_it_trains_and_comes_back_from_its_file(name, tmp_path):
     likelihood, _, x = example(name, num_events=6)
