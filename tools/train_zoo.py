@@ -199,7 +199,8 @@ RECIPES = {
     },
     "sprites_beta_tc": {
         **_SPRITES,
-        "description": "beta-TC-VAE at beta 6 on sprites, an epoch of the published thirty.",
+        "description": "beta-TC-VAE at beta 6 on sprites, 3,840 steps: a third of an epoch.",
+        "steps": 3_840,
         "class": objectives.BetaTCVAE,
         "model": {"beta": 6.0},
     },
