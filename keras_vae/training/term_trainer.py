@@ -307,7 +307,7 @@ class TermTrainer(ChecksData, BuildsWithoutData, abc.ABC):
         """Configures training, as `keras.Model.compile` does.
 
         Left to choose, `fit` trains as many steps in one compiled call as nobody needs to look at
-        single ones, and no more than a tenth of a second takes. Every batch hook is called once a
+        single ones, and no more than a fifth of a second takes. Every batch hook is called once a
         batch with that batch's logs all the same. A callback of your own with a batch hook has
         steps run one by one, because it may look at the model; one that reads the logs alone, or
         looks only now and then, says so by a method `next_look(step)`, which returns the next step
