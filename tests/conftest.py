@@ -40,7 +40,8 @@ def pytest_collection_modifyitems(items):
     """Files with the most to do come first, so that none of them is what the others wait for."""
     work = collections.Counter()
     for item in items:
-        work[item.path] += 10 if item.get_closest_marker("slow") else 1
+        is_long = any(map(item.get_closest_marker, ("slow", "exhaustive")))
+        work[item.path] += 10 if is_long else 1
     items.sort(key=lambda item: -work[item.path])
 
 

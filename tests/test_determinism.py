@@ -22,7 +22,7 @@ from keras_vae.callbacks import (
 )
 
 FAMILY = getattr(objectives, "__all__", [])
-NAMES = ["VAE", *(pytest.param(name, marks=pytest.mark.slow) for name in FAMILY)]
+NAMES = ["VAE", *(pytest.param(name, marks=pytest.mark.exhaustive) for name in FAMILY)]
 # What classes need besides, or in a size for four pixels by four.
 ARGUMENTS = {
     "ConditionalVAE": {"condition_dim": 2},
@@ -145,7 +145,7 @@ def test_under_xla(plain, images, name, how):
         assert trained.model.step_logs(step) == pytest.approx(logs, rel=1e-3, abs=1e-4)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 # One optimizer, and two.
 @pytest.mark.parametrize("name", ["VAE", "FactorVAE"])
 def test_several_steps_an_execution_without_xla(plain, images, name):

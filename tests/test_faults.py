@@ -98,7 +98,7 @@ def full_disk(monkeypatch):
     )
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_full_disk_is_a_warning_and_the_tables_catch_up(train, tmp_path, full_disk):
     fill, drain = full_disk
     unbroken = train(tmp_path / "unbroken")
@@ -114,7 +114,7 @@ def test_a_full_disk_is_a_warning_and_the_tables_catch_up(train, tmp_path, full_
     assert ours == {name: theirs[name] for name in theirs.keys() - missing}
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_killed_while_the_disk_is_full_it_goes_on_from_the_last_save(train, tmp_path, full_disk):
     fill, drain = full_disk
     train(tmp_path / "unbroken")
@@ -126,7 +126,7 @@ def test_killed_while_the_disk_is_full_it_goes_on_from_the_last_save(train, tmp_
     assert_same_files(tmp_path / "unbroken", tmp_path / "run")
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_folder_that_is_removed_is_made_again(train, tmp_path):
     unbroken = train(tmp_path / "unbroken")
     disturbed = train(tmp_path / "run", At(3, lambda: shutil.rmtree(tmp_path / "run")))
@@ -139,7 +139,7 @@ def test_a_folder_that_is_removed_is_made_again(train, tmp_path):
     assert ours[state] == theirs[state]
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_folder_that_cannot_be_written_any_more_is_a_warning(train, tmp_path):
     # A file in its place, because the superuser may write where permissions forbid it.
     folder = tmp_path / "run"
@@ -156,7 +156,7 @@ def test_a_folder_that_cannot_be_written_any_more_is_a_warning(train, tmp_path):
         train(folder)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("epoch", [0, 1, 5])
 def test_killed_when_some_callbacks_have_seen_the_epochs_end(train, tmp_path, epoch):
     class KillAtEnd(keras.callbacks.Callback):
@@ -278,7 +278,7 @@ def narrow(how, **room):
     return finished.stdout.splitlines()
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.skipif(sys.platform == "win32", reason="no limits to the sizes of files")
 def test_no_writer_ends_training_where_files_may_not_grow(tmp_path):
     (warned,) = narrow("limit", **{str(tmp_path): 4096})

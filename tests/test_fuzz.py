@@ -266,7 +266,7 @@ def check_clear(error):
     assert re.search("Expected|Received|must", str(error)), told
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_configurations_train_and_reload_or_are_refused_clearly(tmp_path):
     tried = collections.Counter()
 

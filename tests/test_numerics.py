@@ -94,7 +94,7 @@ def test_a_learning_rate_that_is_far_too_large_is_stopped_with_the_weights_from_
         np.testing.assert_array_equal(found, expected)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("shade", [0.0, 1.0])
 @pytest.mark.parametrize("likelihood", OF_GREY)
 def test_images_of_one_shade(tmp_path, likelihood, shade):
@@ -106,7 +106,7 @@ def test_images_of_one_shade(tmp_path, likelihood, shade):
     assert history["loss"][-1] < history["loss"][0]
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("reduction", ["sum", "mean"])
 def test_a_huge_beta(images, tmp_path, reduction):
     vae = build(beta=1e6, reduction=reduction)
@@ -129,7 +129,7 @@ def test_a_posterior_that_collapses(images, tmp_path):
     )
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("likelihood", OF_GREY)
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16", "float16", "bfloat16"])
 def test_half_precision(images, tmp_path, policy, likelihood):

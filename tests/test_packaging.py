@@ -101,19 +101,19 @@ def test_of_two_checkouts_the_working_directory_wins_whole(checkout, tmp_path):
     check_one_place(python("-c", PLACES, site, folder=checkout), checkout)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_of_two_checkouts_the_working_directory_wins_the_other_way_round(checkout, tmp_path):
     site = linked(checkout, tmp_path)
     check_one_place(python("-c", PLACES, site, folder=ROOT), ROOT)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_an_installed_checkout_is_found_whole_from_anywhere(checkout, tmp_path):
     site = linked(checkout, tmp_path)
     check_one_place(python("-c", PLACES, site, folder=tmp_path), checkout)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_wheel_makes_pages(installed, tmp_path):
     made = "print(len(keras_vae.VAE.from_preset('mnist_map').explore().html) > 1_000_000)"
     printed = python("-c", f"import keras_vae; {made}", folder=tmp_path, PYTHONPATH=str(installed))
@@ -126,12 +126,12 @@ def test_a_wheel_is_found_whole_from_anywhere(installed, tmp_path):
     check_one_place(printed, installed)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_beside_a_wheel_the_working_directory_wins_whole(installed):
     check_one_place(python("-c", PLACES, folder=ROOT, PYTHONPATH=str(installed)), ROOT)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_where_the_working_directory_is_not_looked_at_the_wheel_wins_whole(installed):
     printed = python("-P", "-c", PLACES, folder=ROOT, PYTHONPATH=str(installed))
     check_one_place(printed, installed)

@@ -230,7 +230,7 @@ def test_a_shipped_preset_decodes_what_it_did_when_it_was_made(name):
     np.testing.assert_allclose(middle, pinned["middle_rows"], atol=1e-4)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("name", presets.names())
 def test_a_shipped_preset_goes_on_training_and_round_trips(name, tmp_path):
     vae = keras_vae.VAE.from_preset(name)

@@ -15,8 +15,8 @@ import keras
 from keras_vae.keras_internals import profiles_batches
 from keras_vae.training.compiled_steps import STACK_LENGTH
 
-# How long a call may take, in seconds: a progress bar that moves five times a second still moves, and
-# a whole stack fits into it on a slow machine, too. One that is not whole takes longer to fill.
+# How long a call may take, in seconds: a progress bar that moves five times a second still moves,
+# and a whole stack, which is filled faster than a part of one, fits in on a slow machine, too.
 _CALL_SECONDS = 0.2
 # How much longer a call may be than the one before, which may have been a lucky one.
 _GROWTH = 8

@@ -25,7 +25,7 @@ def fitted():
     return VAEDetector(learning_rate=5e-3, latent_dim=3, random_state=0).fit(rows(500))
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_rows_that_break_a_dependence_are_found(fitted):
     usual, strange = rows(200, seed=1), rows(200, seed=2)
     # Each column by itself is as before.
@@ -105,7 +105,7 @@ def test_rows_are_checked_as_scikit_learn_does(x, message):
         VAEDetector(**QUICK).fit(x)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_scikit_learns_own_checks(steps_one_by_one):
     rounded = "single precision rounds sums of a batch of another size otherwise"
     results = check_estimator(

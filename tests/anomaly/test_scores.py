@@ -78,7 +78,7 @@ def test_the_distance_needs_more_examples_than_latents(exact, x):
         anomaly.latent_distance(exact.vae, x, x[:2], progress=False)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_regret_is_what_a_wrong_encoder_loses():
     # The best q has the true mean; among factorised ones it has 1 / precision as its variance. The
     # loss of another mean m is the quadratic form of the precision, and of another scale s, each,
@@ -96,7 +96,7 @@ def test_regret_is_what_a_wrong_encoder_loses():
     assert found.mean() == pytest.approx(expected, rel=0.05)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_perfect_encoder_leaves_next_to_nothing_to_regret(exact, x):
     # Where latents depend on each other the marginal scale is not the best factorised one.
     precision = np.linalg.inv(exact.posterior_covariance)
@@ -122,7 +122,7 @@ def test_regret_refuses_another_posterior(make_vae, images):
         anomaly.negative_log_likelihood,
         anomaly.reconstruction_term,
         anomaly.attribution,
-        pytest.param(anomaly.likelihood_regret, marks=pytest.mark.slow),
+        pytest.param(anomaly.likelihood_regret, marks=pytest.mark.exhaustive),
     ],
 )
 def test_every_score_takes_images_of_any_prior_and_is_deterministic(make_vae, images, score, prior):

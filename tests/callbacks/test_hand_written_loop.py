@@ -53,7 +53,7 @@ def hand_written_loop(encoder, decoder, batches):
     return np.array(rows)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("steps_per_execution", [1, 12])
 def test_logged_values_are_those_of_a_hand_written_loop(
     make_vae, images, tmp_path, steps_per_execution

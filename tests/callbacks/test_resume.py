@@ -60,7 +60,7 @@ def test_an_interrupted_run_ends_as_one_that_never_was(make_vae, images, tmp_pat
     assert tables[0].count("\n") == 1 + 3 * STEPS
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_epochs_that_are_done_are_not_trained_again(make_vae, images, tmp_path):
     first = train(make_vae, images, tmp_path, epochs=2)
     again = train(make_vae, images, tmp_path, epochs=2)
@@ -226,7 +226,7 @@ def test_a_state_half_written_leaves_the_one_before(make_vae, images, tmp_path, 
     assert Resume(tmp_path).epoch == 1
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_what_a_killed_save_left_is_removed(make_vae, images, tmp_path):
     train(make_vae, images, tmp_path, epochs=1)
     (tmp_path / "resume/.step_00000006.npz.0123.tmp").write_bytes(b"half")
@@ -409,7 +409,7 @@ def test_a_run_that_ended_by_itself_is_finished(make_vae, images, tmp_path, rest
     assert run(6)[0].epochs[0] == 3
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_values_that_the_program_asks_for_and_does_not_get_are_told(make_vae, images, tmp_path):
     def run(rate, beta, clipnorm=None):
         vae = make_vae(optimizer=keras.optimizers.Adam(rate, clipnorm=clipnorm), beta=beta)
@@ -429,7 +429,7 @@ def test_values_that_the_program_asks_for_and_does_not_get_are_told(make_vae, im
     assert float(vae.optimizer.learning_rate) == 0.5 and float(vae.beta) == 1.0
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_sigterm_costs_the_steps_of_one_epoch_and_they_are_as_few_as_one_likes(
     make_vae, images, tmp_path
 ):

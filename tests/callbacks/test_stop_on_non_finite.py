@@ -94,7 +94,7 @@ def test_it_names_term_and_step_and_brings_back_the_last_epochs_weights(
     assert_same(again.get_weights(), seen.epochs[1])
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(("broken_by", "good"), [(1, 0), (5, 3), (6, 3), (7, 6)])
 @pytest.mark.parametrize("steps_per_execution", [1, 3])
 def test_an_epochs_weights_are_good_once_their_own_loss_is_finite(
@@ -115,7 +115,7 @@ def test_an_epochs_weights_are_good_once_their_own_loss_is_finite(
     assert os.listdir(tmp_path) == [FILE]
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_training_goes_on_after_it(make_vae, images):
     vae = make_vae(eager=True)
     fit(vae, images, Break(5, "raw_scale/bias", 1e25), StopOnNonFinite())

@@ -34,7 +34,7 @@ def test_it_is_the_unbiased_estimate_of_the_paper(kernel):
     assert found == pytest.approx(mmd_by_hand(x, y, kernel), rel=1e-4, abs=1e-6)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_equal_distributions_have_none_in_the_mean_and_others_some(kernel):
     def estimates(shift=0.0, spread=1.0):

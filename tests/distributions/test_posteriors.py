@@ -245,7 +245,7 @@ def test_the_diagonal_normal_is_the_encoders():
     np.testing.assert_allclose(found.log_prob(NOISE), expected, rtol=1e-5)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("posterior", ["full_covariance_normal", "coupling_flow"])
 def test_it_trains_in_a_compiled_loop(posterior):
     images = np.random.default_rng(0).random((20, 4, 4, 1), dtype=np.float32)

@@ -58,7 +58,7 @@ def test_drawing_in_a_thread_leaves_no_figure_behind():
     assert pyplot.get_fignums() == before
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_two_hundred_figures_leave_nothing_behind(monkeypatch):
     monkeypatch.delenv("MPLBACKEND", raising=False)
     before = pyplot.get_fignums()

@@ -55,7 +55,7 @@ def elbo(vae):
     return evaluate_elbo(vae, batches, progress=False)["elbo"]
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_the_bound_rises_from_the_preset_and_stays_above_that_of_a_new_model(
     example, loaded, preset, tmp_path, monkeypatch, capsys
 ):

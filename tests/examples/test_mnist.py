@@ -176,7 +176,7 @@ def error_of(mnist, monkeypatch, capsys, status, *arguments):
     return line
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("resume", [[], ["--resume"]])
 @pytest.mark.filterwarnings("error:StopOnNonFinite")
 def test_a_training_that_diverges_is_an_error_and_leaves_no_model(
@@ -200,7 +200,7 @@ def files_of(folder):
     }
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_the_folder_is_named_after_the_data_set_and_another_run_in_it_is_left_alone(
     mnist, loaded, monkeypatch, tmp_path, capsys
 ):
@@ -216,7 +216,7 @@ def test_the_folder_is_named_after_the_data_set_and_another_run_in_it_is_left_al
         assert files_of(tmp_path) == before
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_what_is_overwritten_is_what_the_program_writes_and_nothing_else(
     mnist, loaded, monkeypatch, tmp_path
 ):

@@ -303,7 +303,7 @@ def test_a_point_is_trained_measured_and_saved(main, tmp_path, capsys):
     assert trial.intermediate_values == {i: float(r["val_elbo"]) for i, r in enumerate(epochs)}
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_two_processes_share_a_study_and_a_killed_one_changes_no_byte(start, tmp_path):
     points = ["--beta", "0", "1", "--epochs", "40", "--output-dir"]
     shared, whole = tmp_path / "shared", tmp_path / "whole"
@@ -329,7 +329,7 @@ def test_two_processes_share_a_study_and_a_killed_one_changes_no_byte(start, tmp
     assert len(rows(whole / "results.csv")) == 2
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_workers_are_started_and_end_with_the_command(start, tmp_path):
     process = start(
         "--seed", "0", "1", "--epochs", "500", "--workers", "2", "--output-dir", tmp_path

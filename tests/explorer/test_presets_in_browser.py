@@ -5,7 +5,7 @@ import pytest
 
 from keras_vae import presets
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.exhaustive
 
 
 def strokes(shape, count, seed):

@@ -128,7 +128,7 @@ def test_the_discriminators_optimizer_is_saved(make_vae, images, tmp_path):
     assert float(again.discriminator_optimizer.learning_rate) == pytest.approx(3e-4)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_resumed_run_goes_on_with_the_discriminators_optimizer(make_vae, images, tmp_path):
     def run(folder, epochs):
         vae = make_vae(FactorVAE, discriminator_sizes=(8,), eager=True)

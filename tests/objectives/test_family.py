@@ -105,7 +105,7 @@ def test_only_a_member_with_a_second_optimizer_has_a_step_of_its_own():
     assert {name: found for name, found in own.items() if found} == {"FactorVAE": {"train_step"}}
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @each_member
 def test_every_member_takes_images_with_holes(images, name):
     vae = make(name, missing=True)
@@ -224,7 +224,7 @@ def test_mixed_precision_is_finite_and_close(images, name, policy, rtol):
     assert {part.dtype for part in vae.trainable_variables} == {"float32"}
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @each_member
 def test_all_callbacks_run_without_a_warning(images, tmp_path, name):
     vae = make(name)
@@ -256,7 +256,7 @@ def test_all_callbacks_run_without_a_warning(images, tmp_path, name):
     assert expected | {"reconstructions", "resume", "traversals"} <= written
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_every_member_trains_on_two_replicas_that_stay_alike(run_python):
     printed = run_python(TWO_REPLICAS)
     found = {line.split()[0]: [float(n) for n in line.split()[1:]] for line in printed.splitlines()}

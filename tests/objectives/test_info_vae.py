@@ -35,7 +35,7 @@ def test_draws_of_the_prior_are_not_the_noise_of_the_codes(make_vae):
     assert np.abs(cross).max() < 5 / np.sqrt(2000)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_training_brings_the_codes_to_the_prior(make_vae, images):
     vae = make_vae(InfoVAE, mmd_weight=500.0)
     far = make_vae(InfoVAE, mmd_weight=0.0)

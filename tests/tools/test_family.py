@@ -49,7 +49,7 @@ def main(example, few_digits, monkeypatch):
     return run
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_each_member_has_a_row_and_a_picture(example, main, tmp_path, capsys):
     names = ["autoencoder", "free_bits", "conditional_vae"]
     trial = ["--dataset", "typeset_digits", "--epochs", "2", "--steps", "2"]

@@ -110,7 +110,7 @@ def test_the_model_loads_and_its_card_holds_what_it_is_worth(
     assert last["loss"] == pytest.approx(last["reconstruction_loss"] + 2 * last["kl_loss"])
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_recipe_may_warm_up_and_name_its_rate_and_note_every_50th_step(
     example, loaded, recipe, trained, tmp_path
 ):
@@ -257,7 +257,7 @@ def test_pseudo_inputs_start_at_training_images(example, loaded, recipe, trained
     assert not np.array_equal(vae.pseudo_inputs, first)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_the_seed_repeats_a_model(example, loaded, recipe, trained, tmp_path):
     recipe()
     for folder, seed in (("first", 0), ("again", 0), ("other", 1)):

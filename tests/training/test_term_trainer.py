@@ -162,7 +162,7 @@ def test_its_data_are_checked_and_a_loss_of_keras_is_refused(images):
         model.compile("adam", loss="mse")
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_replicas_share_out_the_noise_of_one_but_for_parts_of_different_sizes(run_python):
     printed = run_python(NOISE_OF_TWO_REPLICAS)
     one, even, uneven = (
