@@ -10,6 +10,7 @@ TFDS or downloadable, or the preset's own data set.
 """
 
 import argparse
+import logging
 import os
 from pathlib import Path
 
@@ -19,6 +20,9 @@ import numpy as np
 
 import keras_vae
 from keras_vae import anomaly, drawing
+
+# It warns of what is traced again, here once for each kind of images.
+logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 SCORES = {
     "-ELBO": anomaly.negative_elbo,

@@ -125,9 +125,11 @@ class VAEDetector(OutlierMixin, BaseEstimator):
         # A column of one value says nothing until it has another, which is then as far as it is.
         self.scale_[self.scale_ <= 1e-12 * np.maximum(1, abs(self.mean_))] = 1.0
         self.model_ = self._model(X.shape[1])
-        self.model_.compile(keras.optimizers.Adam(self.learning_rate))
+        # XLA takes longer to compile so small a model than it saves in a few thousand steps.
+        self.model_.compile(keras.optimizers.Adam(self.learning_rate), jit_compile=False)
         rows = datasets.from_arrays(self._rows(X), batch_size=batch_size, seed=self._seed)
-        self.model_.fit(rows, epochs=epochs, verbose=0)
+        # What an epoch costs beside its steps is more than the few steps of a small table do.
+        self.model_.fit(rows.repeat(epochs), verbose=0)
         self.decision_scores_ = self._strangeness(X)
         self.threshold_ = float(np.quantile(self.decision_scores_, 1 - self.contamination))
         self.offset_ = -self.threshold_

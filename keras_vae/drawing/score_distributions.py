@@ -18,11 +18,12 @@ def score_distributions(
 ) -> Image.Image:
     """One outline a kind of examples: the share of its scores in each of some bins.
 
-    The axis ends where nine tenths of each kind's scores do, because those of strangers may be any
-    number of times greater; those beyond count for the bin at the end.
+    The axis ends where nine tenths of each kind's scores do, but no further than five times as far
+    out as those of the first kind, because those of strangers may be any number of times greater;
+    those beyond count for the bin at the end.
 
     Args:
-        scores: `{kind: [n]}`, finite.
+        scores: `{kind: [n]}`, finite; first the kind that others are compared with.
         label: What the scores are, with their unit. Defaults to `"score (nats)"`.
         threshold: Float. Where an alarm is raised, drawn as a line. Defaults to `None`: no line.
         bins: Int. How many. Defaults to `60`.
@@ -42,6 +43,8 @@ def score_distributions(
         )
     ends = [np.quantile(values, (0.0, 0.9)) for values in arrays.values()]
     low, high = min(end[0] for end in ends), max(end[1] for end in ends)
+    if ends[0][1] > ends[0][0]:
+        high = min(high, ends[0][0] + 5 * (ends[0][1] - ends[0][0]))
     edges = np.linspace(low, high if high > low else low + 1, bins + 1)
     chart, highest = Chart(size), 0
     for index, (name, values) in enumerate(arrays.items()):

@@ -20,6 +20,15 @@ def test_every_kind_and_the_threshold_are_drawn():
     assert picture.tobytes() != score_distributions(kinds).tobytes()
 
 
+def test_strangers_however_far_out_leave_the_first_kind_its_place():
+    usual = np.random.default_rng(0).normal(size=500)
+    near, far, further = (
+        score_distributions({"usual": usual, "strange": np.full(50, at)}).tobytes()
+        for at in (5.0, 1e3, 1e6)
+    )
+    assert near != far == further
+
+
 def test_one_value_only_is_drawn_too():
     assert score_distributions({"all": [3.0, 3.0]}, size=(300, 200)).size == (300, 200)
 
