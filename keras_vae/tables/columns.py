@@ -356,7 +356,7 @@ class Category(Column):
         codes = _codes(series, self.categories)
         is_unknown = (codes < 0) & ~is_missing
         if is_unknown.any():
-            unknown = [_plain(value) for value in pd.unique(series[is_unknown])]
+            unknown = [plain(value) for value in pd.unique(series[is_unknown])]
             raise ValueError(
                 f"Column {self.name!r} has categories that the table has not seen. Expected one "
                 f"of {_few(self.categories)}. Received: {_few(unknown)}, in {is_unknown.sum()} "
@@ -472,7 +472,7 @@ def categories_of(name, series) -> tuple[list, bool]:
     pd = frames.pandas()
     is_categorical = isinstance(series.dtype, pd.CategoricalDtype)
     known = series.cat.categories if is_categorical else pd.unique(series.dropna())
-    known = [_plain(value) for value in known]
+    known = [plain(value) for value in known]
     kinds = {type(value) for value in known}
     if not kinds <= {str} and not kinds <= {int, float, bool}:
         other = next(
@@ -497,8 +497,8 @@ def _codes(series, categories):
     return known.get_indexer(series.astype(object))
 
 
-def _plain(value):
-    """A scalar of NumPy as Python's."""
+def plain(value):
+    """A scalar of NumPy as Python's; anything else as it is."""
     return value.item() if isinstance(value, np.generic) else value
 
 

@@ -39,9 +39,11 @@ def as_frame(data):
     if not isinstance(data, pd.DataFrame):
         kind = type(data)
         advice = "Pass `frame.to_pandas()`." if hasattr(data, "to_pandas") else _frame_of(data)
+        origin = kind.__module__.partition(".")[0]
+        origin = "" if origin == "builtins" else f"{origin} "
         raise ValueError(
             "A table must be a `pandas.DataFrame`, or a dict of arrays [n]. "
-            f"Received: a {kind.__module__.partition('.')[0]} {kind.__name__}. {advice}"
+            f"Received: a {origin}{kind.__name__}. {advice}"
         )
     names = list(data.columns)
     for name in names:
@@ -110,14 +112,12 @@ def numbers_of(name, series) -> np.ndarray:
     else:
         held = types.infer_dtype(series, skipna=True)
         if held not in ("integer", "floating", "mixed-integer-float", "boolean", "empty"):
-            example = series.dropna().iloc[0] if series.notna().any() else None
+            example = series.dropna().iloc[0]
+            is_text = isinstance(example, str)
             raise ValueError(
-                f"Column {name!r} must hold numbers. Received: {dtype}, such as {example!r}. "
-                + (
-                    "`pd.to_numeric` makes numbers of strings."
-                    if isinstance(example, str)
-                    else "Make numbers of them."
-                )
+                f"Column {name!r} must hold numbers. Received: "
+                + (f"strings, such as {example!r}. " if is_text else f"{series.dtype}. ")
+                + ("`pd.to_numeric` makes numbers of them." if is_text else "Make numbers of them.")
             )
         is_there = series.notna().to_numpy()
         values = np.full(len(series), np.nan)

@@ -7,7 +7,7 @@ import numpy as np
 from keras_vae.distributions import Likelihood, get_likelihood
 from keras_vae.distributions.likelihoods import LIKELIHOODS
 from keras_vae.tables import frames
-from keras_vae.tables.columns import KINDS, Category, Column, categories_of
+from keras_vae.tables.columns import KINDS, Category, Column, categories_of, plain
 
 # Of whole numbers: as many different ones at most are categories.
 FEW = 10
@@ -45,8 +45,8 @@ def infer_column(name, series, asked=None) -> Column:
     seen = series[is_there]
     if pd.Series(seen.array).nunique() == 1:
         raise ValueError(
-            f"Column {name!r} is constant: every value is {seen.iloc[0]!r}, which tells nothing of "
-            f"a row. Leave it out: `frame.drop(columns=[{name!r}])`."
+            f"Column {name!r} is constant: every value is {plain(seen.iloc[0])!r}, which tells "
+            f"nothing of a row. Leave it out: `frame.drop(columns=[{name!r}])`."
         )
     reason = "as you said"
     if kind is None:
@@ -108,11 +108,12 @@ def _check_type(name, series):
     pd = frames.pandas()
     types, dtype = pd.api.types, series.dtype
     if types.is_datetime64_any_dtype(dtype) or isinstance(dtype, pd.PeriodDtype):
-        raise ValueError(_of_dates(name, dtype))
+        raise ValueError(_of_dates(name, _without_unit(dtype)))
     if types.is_timedelta64_dtype(dtype):
         raise ValueError(
-            f"Column {name!r} holds durations, which a table does not take. Received: {dtype}. "
-            f"Make numbers of them: `frame[{name!r}].dt.total_seconds()`."
+            f"Column {name!r} holds durations, which a table does not take. "
+            f"Received: {_without_unit(dtype)}. Make numbers of them: "
+            f"`frame[{name!r}].dt.total_seconds()`."
         )
     if types.is_complex_dtype(dtype):
         raise ValueError(
@@ -131,7 +132,7 @@ def _check_type(name, series):
         )
     if held in ("datetime", "date", "datetime64", "time"):
         raise ValueError(_of_dates(name, f"{held}s as objects"))
-    some = [_kind(value) for value in series.dropna()]
+    some = [type(value).__name__ for value in series.dropna()]
     raise ValueError(
         f"Column {name!r} must hold numbers, strings or booleans, all of one kind. "
         f"Received: {', '.join(sorted(set(some)))}. Convert them, for example by "
@@ -139,13 +140,13 @@ def _check_type(name, series):
     )
 
 
-def _kind(value):
-    return type(value).__name__
+def _without_unit(dtype):
+    return str(dtype).partition("[")[0]
 
 
-def _of_dates(name, dtype):
+def _of_dates(name, received):
     return (
-        f"Column {name!r} holds dates, which a table does not take. Received: {dtype}. Make "
+        f"Column {name!r} holds dates, which a table does not take. Received: {received}. Make "
         f"numbers and categories of them, whichever matter: `(frame[{name!r}] - start).dt.days`, "
         "`.dt.month`, `.dt.day_name()`."
     )

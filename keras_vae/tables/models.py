@@ -85,18 +85,18 @@ class TableModel:
         missing = table.has_holes if missing is None else arguments.flag("missing", missing)
         sizes = arguments.counts("hidden_sizes", hidden_sizes)
         likelihood = table.likelihood()
+        taken = getattr(encoder, "input_shape", None) if getattr(encoder, "built", False) else None
+        if isinstance(taken, tuple) and taken[1:] != (table.width,):
+            raise ValueError(
+                "`encoder` does not fit the table. Expected: inputs of shape "
+                f"{(None, table.width)}, as `table.encode` gives them. Received: {taken}"
+            )
         if encoder is None:
             encoder = networks.encoder(table, latent_dim, sizes, activation, missing)
         if decoder is None:
             decoder = networks.decoder(table, likelihood, latent_dim, sizes[::-1], activation)
         super().__init__(encoder, decoder, likelihood=likelihood, missing=missing, **kwargs)
         self.table = table
-        if self.built and self.event_shape != (table.width,):
-            raise ValueError(
-                "`encoder` does not fit the table. Expected: inputs of shape "
-                f"{(None, table.width)}, as `table.encode` gives them. Received: "
-                f"{(None, *self.event_shape)}"
-            )
 
     def data_check(self) -> DataCheck:
         """Frames with the table's columns, or numbers as they are encoded to."""
