@@ -217,7 +217,7 @@ class TableModel:
             del noise_seed  # Nothing here is random.
             codes = super(TableModel, self).encode(rows, *condition).mean()
             groups = self.decode(codes, *condition).log_prob_by_group(rows)
-            return (-tf.stack(list(groups.values()), axis=-1),)
+            return (-tf.stack([groups[name] for name in self.table.groups], axis=-1),)
 
         (values,) = over_batches(by_column, self, frame, 0, progress=False)
         if reference is not None:

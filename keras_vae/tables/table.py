@@ -1,16 +1,18 @@
 """What the columns of a table are, and how its rows become numbers and come back."""
 
+import json
 from collections.abc import Mapping, Sequence
 
 import keras
 import numpy as np
 
 from keras_vae import arguments
-from keras_vae.distributions import Likelihood, Product
+from keras_vae.distributions import Likelihood
 from keras_vae.tables import columns as kinds_of_columns
 from keras_vae.tables import frames
 from keras_vae.tables.columns import Column
 from keras_vae.tables.inference import infer_column
+from keras_vae.tables.likelihood import ColumnProduct
 
 
 @keras.saving.register_keras_serializable(package="keras_vae")
@@ -43,12 +45,15 @@ class Table:
             )
         self.columns = list(columns)
         self.names = [column.name for column in self.columns]
-        ends = np.cumsum([column.width for column in self.columns]).tolist()
-        self.width = ends[-1]
+        self.width = sum(column.width for column in self.columns)
         self.has_holes = any(column.has_holes for column in self.columns)
-        self._ranges = [
-            range(end - column.width, end) for column, end in zip(self.columns, ends, strict=True)
-        ]
+        self._alike = _alike(self.columns)
+        places, start = {}, 0
+        for own in self._alike:
+            for index in own:
+                places[index] = range(start, start + self.columns[index].width)
+                start = places[index].stop
+        self._ranges = [places[index] for index in range(len(self.columns))]
 
     @classmethod
     def infer(cls, frame, kinds: Mapping | None = None, verbose: bool = True) -> "Table":
@@ -213,28 +218,38 @@ class Table:
         return groups
 
     def likelihood(self) -> Likelihood:
-        """A new product of the columns' likelihoods, a group each."""
-        parts = [
-            type(column.likelihood).from_config(column.likelihood.get_config())
-            for column in self.columns
-        ]
-        pairs = zip(self.groups.items(), parts, strict=True)
-        return Product({name: (part, place) for (name, place), part in pairs})
+        """A new product of the columns' likelihoods, of which those alike are one group."""
+        names, groups, named = list(self.groups), {}, {}
+        for own in self._alike:
+            part = self.columns[own[0]].likelihood
+            part = type(part).from_config(part.get_config())
+            group = names[own[0]] + (f" and {len(own) - 1} more" if len(own) > 1 else "")
+            groups[group] = (part, range(self._ranges[own[0]].start, self._ranges[own[-1]].stop))
+            named[group] = [names[index] for index in own]
+        return ColumnProduct(groups, named)
 
     def first_parameters(self) -> np.ndarray:
         """The decoder's output at which each column alone is explained best, whatever the code."""
-        return np.concatenate([column.first_parameters() for column in self.columns])
+        # All first parameters of a group come before all second ones.
+        of_groups = [
+            np.stack([self.columns[index].first_parameters() for index in own], axis=1).ravel()
+            for own in self._alike
+        ]
+        return np.concatenate(of_groups)
 
     def encoder_moments(self) -> tuple[np.ndarray, np.ndarray]:
         """Mean and variance of every number as an encoder sees it, float32 `[width]` each."""
-        pairs = [[column.encoder_moments()] * column.width for column in self.columns]
-        means, variances = np.concatenate(pairs).T.astype(np.float32)
+        means, variances = np.empty((2, self.width), np.float32)
+        for column, place in zip(self.columns, self._ranges, strict=True):
+            means[place.start : place.stop], variances[place.start : place.stop] = (
+                column.encoder_moments()
+            )
         return means, variances
 
     def count_columns(self) -> list[int]:
         """Which of the numbers are counts."""
         is_count = [isinstance(column, kinds_of_columns.Count) for column in self.columns]
-        return [p.start for p, count in zip(self._ranges, is_count, strict=True) if count]
+        return sorted(p.start for p, count in zip(self._ranges, is_count, strict=True) if count)
 
     def get_config(self) -> dict:
         """The columns."""
@@ -244,3 +259,16 @@ class Table:
     def from_config(cls, config: dict) -> "Table":
         """The table that `get_config` describes."""
         return cls([kinds_of_columns.from_config(column) for column in config["columns"]])
+
+
+def _alike(columns):
+    """Indices of columns that one likelihood explains together, in the order of their numbers."""
+    alike = {}
+    for index, column in enumerate(columns):
+        likelihood = column.likelihood
+        config = {**likelihood.get_config(), "name": None}
+        key = json.dumps([column.kind, type(likelihood).__name__, config], sort_keys=True)
+        # A class is several numbers, and a scale that is learned is a column's own.
+        is_alone = column.width > 1 or getattr(likelihood, "learn_scale", False)
+        alike.setdefault(f"{index}" if is_alone else key, []).append(index)
+    return list(alike.values())
