@@ -57,34 +57,33 @@ def ours(frame, epochs):
     encoded = time.perf_counter()
     vae = TableVAE(table, LATENT, HIDDEN, seed=0)
     vae.compile(keras.optimizers.Adam(RATE))
-    clock = Clock()
-    vae.fit(frame, batch_size=BATCH, epochs=epochs, verbose=0, callbacks=[clock.callback()])
+    epochs_clock = clock()
+    vae.fit(frame, batch_size=BATCH, epochs=epochs, verbose=0, callbacks=[epochs_clock])
     return {
         "infer": inferred - began,
         "encode": encoded - inferred,
         "fit": time.perf_counter() - encoded,
-        "epochs": clock.seconds,
+        "epochs": epochs_clock.seconds,
         "kinds": [column.kind for column in table.columns],
     }
 
 
-class Clock:
-    """Seconds of epochs."""
+def clock():
+    """A callback that keeps the seconds of epochs, and looks at nothing else."""
+    import keras
 
-    def __init__(self):
-        self.seconds = []
+    class Clock(keras.callbacks.Callback):
+        def __init__(self):
+            super().__init__()
+            self.seconds = []
 
-    def callback(self):
-        """A callback of Keras that reads the clock."""
-        import keras
-
-        def begin(epoch, logs=None):
+        def on_epoch_begin(self, epoch, logs=None):
             self._began = time.perf_counter()
 
-        def end(epoch, logs=None):
+        def on_epoch_end(self, epoch, logs=None):
             self.seconds.append(time.perf_counter() - self._began)
 
-        return keras.callbacks.LambdaCallback(on_epoch_begin=begin, on_epoch_end=end)
+    return Clock()
 
 
 def by_hand(frame, epochs):
@@ -97,8 +96,12 @@ def by_hand(frame, epochs):
 
     table = Table.infer(frame, verbose=False)
     rows = torch.from_numpy(table.encode(frame))
-    places = list(table.groups.values())
-    kinds = [column.kind for column in table.columns]
+    kind_of = dict(zip(table.groups, [column.kind for column in table.columns], strict=True))
+    likelihood = table.likelihood()
+    # Columns alike stand side by side, all first parameters before all second ones.
+    groups = [
+        (kind_of[likelihood.names[name][0]], place) for name, place in likelihood.columns.items()
+    ]
     is_count = torch.zeros(table.width, dtype=torch.bool)
     is_count[table.count_columns()] = True
     means, variances = map(torch.from_numpy, table.encoder_moments())
@@ -119,23 +122,24 @@ def by_hand(frame, epochs):
 
     def log_prob(x, parameters):
         total, at = 0.0, 0
-        for kind, place in zip(kinds, places, strict=True):
-            own = x[:, place.start : place.stop]
-            size = len(place) if kind == "category" else 2
+        for kind, place in groups:
+            own = x[:, place[0] : place[-1] + 1]
+            size = len(place) * (1 if kind == "category" else 2)
             part = parameters[:, at : at + size]
             at += size
             if kind == "category":
                 total = total + (own * functional.log_softmax(part, -1)).sum(-1)
                 continue
-            first, second = part[:, 0], functional.softplus(part[:, 1])
+            first, second = part.chunk(2, -1)
+            second = functional.softplus(second)
             if kind == "count":
                 logits = first.clamp(-20, 20) - second.log()
-                count = torch.distributions.NegativeBinomial(second, logits=logits)
-                total = total + count.log_prob(own[:, 0])
+                each = torch.distributions.NegativeBinomial(second, logits=logits)
             elif kind == "number":
-                total = total + number_likelihood(torch, first, second).log_prob(own[:, 0])
+                each = torch.distributions.StudentT(4.0, first, second)
             else:
-                total = total + torch.distributions.Normal(first, second).log_prob(own[:, 0])
+                each = torch.distributions.Normal(first, second)
+            total = total + each.log_prob(own).sum(-1)
         return total
 
     torch.distributions.Distribution.set_default_validate_args(False)
@@ -157,12 +161,7 @@ def by_hand(frame, epochs):
             optimizer.step()
         float(loss)
         seconds.append(time.perf_counter() - began)
-    return {"epochs": seconds, "kinds": kinds}
-
-
-def number_likelihood(torch, loc, scale):
-    """What explains numbers by default."""
-    return torch.distributions.StudentT(4.0, loc, scale)
+    return {"epochs": seconds}
 
 
 def main():
