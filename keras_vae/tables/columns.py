@@ -110,7 +110,7 @@ class Number(Column):
 
     @classmethod
     def default_likelihood(cls):
-        """See `docs/tables.md` for how it was chosen."""
+        """With a scale that is decoded: heavy tails forgive one that is too small."""
         return distributions.StudentT()
 
     @classmethod
