@@ -40,6 +40,7 @@ from keras_vae import (
     networks,
     objectives,
     presets,
+    tables,
 )
 from keras_vae.networks import conv_decoder, conv_encoder, mlp_decoder, mlp_encoder
 from keras_vae.vae import VAE
@@ -60,6 +61,7 @@ __all__ = [
     "networks",
     "objectives",
     "presets",
+    "tables",
 ]
 
 

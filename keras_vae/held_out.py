@@ -70,8 +70,7 @@ def checked(model, dataset, batch_size: int | None) -> tuple:
                 f"which can be read again. Received: {type(dataset).__name__}. Collect the images "
                 "by `np.concatenate`."
             )
-        check.wrap(images)
-        arrays = np.asarray(images, np.float32)
+        arrays = np.asarray(check.wrap(images), np.float32)
         if isinstance(dataset, tuple):
             arrays = (arrays, *dataset[1:])
         dataset = tf.data.Dataset.from_tensor_slices(arrays).batch(batch_size)

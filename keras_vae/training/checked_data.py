@@ -96,7 +96,9 @@ class ChecksData(keras.Model):
         takes_labels = "y" in parameters
         if not takes_labels:
             check = check.with_optional_labels()
-        given["x"] = check.wrap_images(given["x"], FIT_TAKES if takes_labels else "nothing else")
+        given["x"] = check.wrap_images(
+            given["x"], takes=FIT_TAKES if takes_labels else "nothing else"
+        )
         if given.get("validation_data") is not None:
             given["validation_data"] = check.wrap(given["validation_data"])
         for argument in ("y", "sample_weight"):

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import pandas as pd
 import tensorflow as tf
 
 import keras_vae
 from keras_vae import callbacks, networks
+from keras_vae.tables import Table, TableVAE
 
 SHAPE = (8, 8, 1)
 
@@ -143,5 +145,27 @@ def of_rows(likelihood, num_columns: int, missing=False, **arguments) -> keras_v
             **arguments,
         }
     )
+    model.compile(keras.optimizers.Adam(1e-3), jit_compile=False)
+    return model
+
+
+def frame(**columns) -> pd.DataFrame:
+    """Twelve rows of a table of three columns, with others in their place or beside them."""
+    own = {
+        "age": np.arange(12) * 1.5 - 3.2,
+        "visits": np.arange(12) ** 2,
+        "colour": ["red", "green", "blue"] * 4,
+    }
+    return pd.DataFrame({**own, **columns})
+
+
+def infer(**columns) -> Table:
+    """What such a table is taken for."""
+    return Table.infer(frame(**columns), verbose=False)
+
+
+def table_vae(table: Table | None = None, **arguments) -> TableVAE:
+    """A small model of such a table, compiled."""
+    model = TableVAE(table or infer(), **{"hidden_sizes": [4], **arguments})
     model.compile(keras.optimizers.Adam(1e-3), jit_compile=False)
     return model

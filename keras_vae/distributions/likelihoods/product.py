@@ -121,7 +121,7 @@ class Product(Likelihood):
             name: make(part)(parameters[..., start:end])
             for (name, part), (start, end) in zip(self.parts.items(), ends, strict=True)
         }
-        return _Joined(parts, dict(self.columns))
+        return JoinedGroups(parts, dict(self.columns))
 
     def _ends(self, num_parameters):
         """Where the parameters of each group begin and end."""
@@ -154,7 +154,7 @@ class Product(Likelihood):
         return sum(map(len, self.columns.values()))
 
 
-class _Joined(tfd.Distribution):
+class JoinedGroups(tfd.Distribution):
     """Independent distributions over groups of the last axis's columns."""
 
     def __init__(self, parts, columns):
@@ -174,7 +174,7 @@ class _Joined(tfd.Distribution):
     def log_prob_by_group(self, event) -> dict:
         """What each group contributes, nats, `[batch]`."""
         return {
-            name: part.log_prob(_take(event, self._columns[name]))
+            name: part.log_prob(take(event, self._columns[name]))
             for name, part in self._parts.items()
         }
 
@@ -214,10 +214,10 @@ class _Joined(tfd.Distribution):
 
     def _join(self, values):
         joined = tf.concat([tf.cast(value, tf.float32) for value in values], axis=-1)
-        return _take(joined, self._order)
+        return take(joined, self._order)
 
 
-def _take(values, columns):
+def take(values, columns):
     """Columns of the last axis, by a slice where they are side by side."""
     start = columns[0]
     if list(columns) == list(range(start, start + len(columns))):
