@@ -105,9 +105,9 @@ def test_values_outside_a_groups_support_are_told_by_its_name():
 
 
 def test_parameters_of_a_group_are_looked_at():
-    likelihood = Product({"a": ("gaussian", 0), "b": ("bernoulli", 1)})
-    likelihood.build((None, 2))
-    logits = np.random.default_rng(0).normal(size=(16, 2), scale=9).astype("float32")
+    likelihood = Product({"a": ("gaussian", 0), "b": ("bernoulli", range(1, 9))})
+    likelihood.build((None, 9))
+    logits = np.random.default_rng(0).normal(size=(16, 9), scale=9).astype("float32")
     likelihood.check_parameters(logits)
     with pytest.raises(ValueError, match="must return logits"):
         likelihood.check_parameters(1 / (1 + np.exp(-logits)))
