@@ -245,8 +245,8 @@ def test_a_shipped_preset_goes_on_training_and_round_trips(name, tmp_path):
     np.testing.assert_allclose(again.reconstruct(x), vae.reconstruct(x), atol=1e-6)
 
 
-def test_the_shipped_presets_are_less_than_25_megabytes_together():
-    assert sum(path.stat().st_size for path in presets.folder().glob("*.keras")) < 25e6
+def test_the_shipped_presets_are_less_than_40_megabytes_together():
+    assert sum(path.stat().st_size for path in presets.folder().glob("*.keras")) < 40e6
 
 
 # What is written can be read ---------------------------------------------------------------------
