@@ -239,7 +239,7 @@ def test_tensorboard_is_an_extra_that_the_tests_have():
     extras = BUILD["project"]["optional-dependencies"]
     (requirement,) = extras["tensorboard"]
     assert requirement.startswith("tensorboard>=")
-    assert "keras-vae[tensorboard,disentanglement,anomaly]" in extras["test"]
+    assert "keras-vae[tensorboard,disentanglement,anomaly,tables]" in extras["test"]
 
 
 @pytest.mark.slow
