@@ -69,6 +69,18 @@ def is_one_hot(values):
     return is_class | tf.reduce_all(tf.math.is_nan(values), axis=-1)
 
 
+class OnLevels(NamedTuple):
+    """Whether values are among so many evenly spaced ones of [0, 1]; a function that pickles."""
+
+    levels: int
+
+    def __call__(self, values):
+        """Compares each of them with the nearest level."""
+        steps = values * (self.levels - 1)
+        # What float32 leaves of a byte over 255, and no pixel that was resized.
+        return tf.math.is_nan(values) | (tf.abs(steps - tf.round(steps)) < 1e-3)
+
+
 class Within(NamedTuple):
     """Whether values are in an interval; a function that pickles."""
 

@@ -52,12 +52,11 @@ class VAE(Inference, HasPresets, TermTrainer):
         decoder: Keras model from codes `[batch, latent]` to the likelihood's parameters, for
             `"bernoulli"` the logits `[batch, *event]`. With `likelihood=` the builders in
             `keras_vae.networks` make it as large as it must be.
-        likelihood: `"bernoulli"`, `"continuous_bernoulli"`, `"gaussian"`, `"laplace"`,
-            `"student_t"`, `"log_normal"`, `"beta"`, `"poisson"`, `"negative_binomial"`,
-            `"categorical"`, or a `keras_vae.distributions.Likelihood`, such as a `Product` of
-            several. `"gaussian"` has a scale of 1, beside which errors
-            of pixels in [0, 1] are small: for grey images prefer `Gaussian(0.1, learn_scale=True)`.
-            Defaults to `"bernoulli"`.
+        likelihood: `"bernoulli"`, `"continuous_bernoulli"`, `"discretized_logistic"`,
+            `"gaussian"` (one scale, which is learned), `"laplace"`, `"student_t"`, `"log_normal"`,
+            `"beta"`, `"poisson"`, `"negative_binomial"`, `"categorical"`, or a
+            `keras_vae.distributions.Likelihood`, such as a `Product` of several. Defaults to
+            `"bernoulli"`.
         prior: `"standard_normal"`, `"gaussian_mixture"`, or a layer with a
             `distribution(latent_dim)` method. Defaults to `"standard_normal"`.
         posterior: `"diagonal_normal"`, `"full_covariance_normal"`, `"coupling_flow"`, or a
@@ -153,6 +152,52 @@ class VAE(Inference, HasPresets, TermTrainer):
         encoder_input = getattr(encoder, "input_shape", None) if encoder.built else None
         if isinstance(encoder_input, tuple):
             self.build(encoder_input)
+
+    @classmethod
+    def for_data(
+        cls,
+        x,
+        latent_dim: int = 16,
+        likelihood=None,
+        kind: str | None = None,
+        verbose: bool = True,
+        **settings,
+    ):
+        """A model of networks and a likelihood that suit data, and what was chosen in print.
+
+        Looks at shape, type and range of up to 10,000 examples. Rows `[n, columns]` and small
+        images get fully connected networks, larger images residual ones, series `[n, time,
+        features]` convolutions along time. The likelihood is Bernoulli of zeros and ones and of
+        images of ink on paper, categorical of one-hot classes, a discretized logistic of other
+        images of 256 grey levels, and otherwise a Gaussian whose scale is learned. What the data do
+        not tell is refused, with what to say. Nothing is trained, and the data stay as they are.
+
+        Args:
+            x: Examples `[n, *event]`, floating point, or a `tf.data.Dataset` of batches of them,
+                with or without labels. NaN is what was not observed.
+            latent_dim: Int. Number of latents. Defaults to `16`.
+            likelihood: As for the constructor. Defaults to `None`: chosen.
+            kind: `"images"`, `"series"` or `"rows"`. Defaults to `None`: told by the shape. Events
+                of two axes are series if the last has up to 7, and refused otherwise.
+            verbose: Bool. Whether to print what was chosen, and the code that says the same in
+                full. Defaults to `True`.
+            **settings: Further arguments of the constructor, such as `beta` or `seed`.
+
+        Returns:
+            A model that is not compiled.
+
+        Raises:
+            ValueError: If an argument is invalid, or the data are none that this can tell.
+
+        Example:
+        >>> vae = keras_vae.VAE.for_data(images)
+        >>> vae.compile(keras.optimizers.Adam(1e-3))
+        >>> vae.fit(images, epochs=10)
+        """
+        # Imported late: it builds networks, which the model's mathematics does without.
+        from keras_vae.for_data import model_for
+
+        return model_for(cls, x, latent_dim, likelihood, kind, verbose, settings)
 
     @property
     def event_shape(self) -> tuple[int, ...] | None:

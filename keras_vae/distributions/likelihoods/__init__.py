@@ -4,6 +4,7 @@ from keras_vae.distributions.likelihoods.bernoulli import Bernoulli, ContinuousB
 from keras_vae.distributions.likelihoods.beta import Beta
 from keras_vae.distributions.likelihoods.categorical import Categorical
 from keras_vae.distributions.likelihoods.counts import NegativeBinomial, Poisson
+from keras_vae.distributions.likelihoods.discretized_logistic import DiscretizedLogistic
 from keras_vae.distributions.likelihoods.gaussian import Gaussian
 from keras_vae.distributions.likelihoods.heavy_tails import Laplace, StudentT
 from keras_vae.distributions.likelihoods.likelihood import Likelihood
@@ -17,6 +18,7 @@ __all__ = [
     "Beta",
     "Categorical",
     "ContinuousBernoulli",
+    "DiscretizedLogistic",
     "Gaussian",
     "Laplace",
     "Likelihood",

@@ -36,17 +36,18 @@ class Gaussian(Likelihood):
     where it learns a standard deviation for every pixel, and `scale` here goes unused.
 
     Args:
-        scale: Float. Standard deviation shared by all pixels, in pixel units. Or `"optimal"`: the
-            root of the mean squared error over the batch and its pixels, at least 0.001, the
-            closed-form optimum (Rybkin et al., the optimal sigma-VAE). It is fitted to whatever
-            batch is scored, so evaluation with it is too favourable, the more so the smaller the
-            batch; `learn_scale=True` is what gives a density. Its `stddev()` is not defined
-            (NaN). Or `"decoded"`: one for every pixel of every image, the softplus of a second
-            number a pixel that the decoder returns, `[batch, *event[:-1], 2 * event[-1]]`, all
-            means before all scales. Defaults to `1.0`.
+        scale: Float. Standard deviation shared by all pixels, in pixel units. Beside 1 errors of
+            pixels in [0, 1] are small, and the code of grey images stays nearly empty. Or
+            `"optimal"`: the root of the mean squared error over the batch and its pixels, at least
+            0.001, the closed-form optimum (Rybkin et al., the optimal sigma-VAE). It is fitted to
+            whatever batch is scored, so evaluation with it is too favourable, the more so the
+            smaller the batch; a scale that is learned is what gives a density. Its `stddev()` is
+            not defined (NaN). Or `"decoded"`: one for every pixel of every image, the softplus of a
+            second number a pixel that the decoder returns, `[batch, *event[:-1], 2 * event[-1]]`,
+            all means before all scales. Defaults to `None`: it is learned, from 0.3.
         learn_scale: Bool. Whether that shared standard deviation is a trainable weight, with
             `scale` its start (the sigma-VAE of Rybkin et al., "Simple and effective VAE training
-            with calibrated decoders", 2021, section 3). Defaults to `False`.
+            with calibrated decoders", 2021, section 3). Defaults to `None`: if no `scale` is given.
 
     Raises:
         ValueError: If `scale` is neither a positive finite number nor one of those words, or is to
@@ -55,9 +56,19 @@ class Gaussian(Likelihood):
 
     # A scale below a 255th of a grey level only chases quantisation, until the loss diverges.
     minimum_scale = 1e-3
+    # Between the errors of pixels in [0, 1] and those of values of unit variance.
+    first_scale = 0.3
 
-    def __init__(self, scale: float | str = 1.0, learn_scale: bool = False, **kwargs):
+    def __init__(self, scale: float | str | None = None, learn_scale: bool | None = None, **kwargs):
         super().__init__(**kwargs)
+        learn_scale = scale is None if learn_scale is None else learn_scale
+        if scale is None:
+            if not learn_scale:
+                raise ValueError(
+                    "A `scale` that is not learned must be given, in pixel units. Received: "
+                    "scale=None, learn_scale=False"
+                )
+            scale = self.first_scale
         is_word = isinstance(scale, str) and scale in ("optimal", "decoded")
         if isinstance(scale, str) and not is_word:
             raise arguments.invalid("scale", "a positive number, 'optimal' or 'decoded'", scale)

@@ -5,6 +5,7 @@ from keras_vae.distributions.likelihoods.bernoulli import Bernoulli, ContinuousB
 from keras_vae.distributions.likelihoods.beta import Beta
 from keras_vae.distributions.likelihoods.categorical import Categorical
 from keras_vae.distributions.likelihoods.counts import NegativeBinomial, Poisson
+from keras_vae.distributions.likelihoods.discretized_logistic import DiscretizedLogistic
 from keras_vae.distributions.likelihoods.gaussian import Gaussian
 from keras_vae.distributions.likelihoods.heavy_tails import Laplace, StudentT
 from keras_vae.distributions.likelihoods.likelihood import Likelihood
@@ -15,6 +16,7 @@ LIKELIHOODS = {
     "beta": Beta,
     "categorical": Categorical,
     "continuous_bernoulli": ContinuousBernoulli,
+    "discretized_logistic": DiscretizedLogistic,
     "gaussian": Gaussian,
     "laplace": Laplace,
     "log_normal": LogNormal,

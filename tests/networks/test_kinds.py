@@ -1,4 +1,4 @@
-"""Tests of the encoders and decoders: shapes, sizes, scales, files and errors."""
+"""Tests of what encoders and decoders of all kinds have in common: shapes, sizes, files, errors."""
 
 import itertools
 
@@ -50,68 +50,6 @@ def test_convolutional_networks_have_the_published_number_of_parameters():
     # As `summary` prints them in the VAE example on keras.io.
     assert networks.conv_encoder((28, 28, 1), 2).count_params() == 69_076
     assert networks.conv_decoder((28, 28, 1), 2).count_params() == 65_089
-
-
-@pytest.mark.parametrize(("side", "halvings"), [(8, 1), (32, 3), (64, 4)])
-def test_the_networks_of_burgess_et_al_have_their_number_of_parameters(side, halvings):
-    encoder = networks.burgess_encoder((side, side, 3), 10)
-    decoder = networks.burgess_decoder((side, side, 3), 10)
-    between = (halvings - 1) * (16 * 32 * 32 + 32)
-    first, last = 16 * 3 * 32 + 32, 16 * 3 * 32 + 3
-    assert encoder.count_params() == first + between + dense(512, 256, 256) + 2 * dense(256, 10)
-    assert decoder.count_params() == dense(10, 256, 256, 512) + between + last
-    assert encoder.input_shape == decoder.output_shape == (None, side, side, 3)
-    assert encoder.get_layer(f"conv_{halvings - 1}").output.shape[1:] == (4, 4, 32)
-
-
-def test_the_networks_of_burgess_et_al_begin_with_weights_of_he():
-    encoder, decoder = networks.burgess_encoder(), networks.burgess_decoder()
-    for layer in (*encoder.layers, *decoder.layers):
-        if layer.weights:
-            assert isinstance(layer.kernel_initializer, keras.initializers.HeUniform), layer.name
-
-
-def test_the_networks_of_burgess_et_al_begin_with_biases_of_pytorch():
-    keras.utils.set_random_seed(0)
-    encoder, decoder = networks.burgess_encoder(), networks.burgess_decoder()
-    # What PyTorch counts as the inputs of a layer: of a transposed convolution its outputs.
-    inputs = {
-        encoder: {"conv_0": 16, "conv_3": 16 * 32, "hidden_0": 512, "hidden_1": 256, "loc": 256},
-        decoder: {"hidden_0": 10, "hidden_2": 256, "conv_0": 16 * 32, "pixels": 16},
-    }
-    for network, layers in inputs.items():
-        for name, count in layers.items():
-            bias = np.asarray(network.get_layer(name).bias) * count**0.5
-            assert np.abs(bias).max() <= 1 and bias.any(), name
-            if bias.size >= 32:
-                # The standard deviation of a uniform number in [-1, 1], and four of its errors.
-                assert bias.std() == pytest.approx(3**-0.5, abs=1.03 / bias.size**0.5), name
-
-
-@pytest.mark.parametrize("build", [networks.burgess_encoder, networks.burgess_decoder])
-@pytest.mark.parametrize("shape", [(28, 28, 1), (4, 4, 1), (32, 64, 1), (64, 64), (2, 2, 1)])
-def test_the_networks_of_burgess_et_al_take_square_images_of_certain_sides(build, shape):
-    with pytest.raises(ValueError, match=r"8, 16, 32, 64.*conv_encoder"):
-        build(shape)
-
-
-@pytest.mark.parametrize("parameterization", networks.SCALES)
-def test_scales_are_positive_and_bounded_away_from_zero(parameterization):
-    layer = networks.PositiveScale(parameterization)
-    raw = np.array([-1e4, -100, -10, -1e-3, 0, 1e-3, 10, 100, 1e4], "float32")
-    scale = np.asarray(layer(raw))
-    assert np.all(np.isfinite(scale))
-    assert scale.min() >= networks.MINIMUM_SCALE
-    assert np.all(np.isfinite(np.log(scale))) and np.all(np.isfinite(np.square(scale)))
-    formula = {
-        "softplus": lambda a: np.logaddexp(0, a),
-        "square": np.square,
-        "exp": np.exp,
-        "log_variance": lambda a: np.sqrt(np.exp(a)),
-    }
-    middle = np.abs(raw) <= 10
-    expected = formula[parameterization](np.float64(raw[middle])) + networks.MINIMUM_SCALE
-    np.testing.assert_allclose(scale[middle], expected, rtol=1e-5)
 
 
 def test_the_scale_of_an_encoder_is_the_one_asked_for():

@@ -1,0 +1,234 @@
+"""`from_folder`: the images of a folder as batches for `fit`."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_vae import arguments
+from keras_vae.datasets.arrays import (
+    PARALLEL_CALLS,
+    check_batching,
+    from_arrays,
+    in_batches,
+    scaled,
+)
+
+COLORS = {"grey": "grayscale", "rgb": "rgb", "rgba": "rgba"}
+FITS = ("crop", "pad", "stretch")
+_SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
+
+
+def from_folder(
+    folder: str | os.PathLike,
+    image_size: tuple[int, int],
+    color: str = "rgb",
+    fit: str = "crop",
+    batch_size: int = 128,
+    shuffle: bool = True,
+    with_labels: bool = False,
+    validation_split: float | None = None,
+    augment: Callable | None = None,
+    drop_remainder: bool = False,
+    seed: int = 0,
+    memory_limit: int = 2 * 2**30,
+):
+    """The images of a folder and those below it, resized, as float32 batches in [0, 1].
+
+    Files of the kinds BMP, GIF (of which the first frame counts), JPEG and PNG are read, in the
+    order of their paths; others are left alone. A folder that fits into `memory_limit` once it is
+    resized is decoded once and held as bytes; a larger one is decoded anew every epoch. Both are
+    shuffled as a whole, in an order that is a function of `(seed, epoch)` alone, an epoch being one
+    iteration over the returned object.
+
+    Args:
+        folder: Folder of images.
+        image_size: `(height, width)` to resize to.
+        color: `"grey"`, `"rgb"` or `"rgba"`: one, three or four channels. Defaults to `"rgb"`.
+        fit: What is done to images of other proportions: `"crop"` cuts their middle out, `"pad"`
+            adds black, `"stretch"` distorts them. Defaults to `"crop"`.
+        batch_size: Int. Images a batch; the last batch may be smaller. Defaults to `128`.
+        shuffle: Bool. Whether each epoch has another order. Defaults to `True`.
+        with_labels: Bool. Whether to yield `(images, labels)`, labels being the numbers of the
+            sub-folders in the order of their names. Defaults to `False`.
+        validation_split: Float between 0 and 1. If given, two data sets are returned, and the
+            second has that share of the images, chosen by `seed` and never shuffled. Defaults to
+            `None`.
+        augment: Function of a batch of images in [0, 1], such as a Keras layer or a
+            `keras.Sequential` of layers (`keras.layers.RandomFlip`), called with `training=True`
+            where it takes that; what it returns is cut off at 0 and 1. Of validation images it sees
+            none. Its noise is its own: an interrupted training draws another one. Defaults to
+            `None`.
+        drop_remainder: Bool. Whether to drop a smaller last batch. Defaults to `False`.
+        seed: Int. Of the order and the split. Defaults to `0`.
+        memory_limit: Int. Bytes up to which the images are held in memory. Defaults to 2 GiB.
+
+    Returns:
+        A `tf.data.Dataset` of batches `[batch, height, width, channels]`, or of pairs of them and
+        labels `[batch]`; with `validation_split` two of them.
+
+    Raises:
+        ValueError: If an argument is invalid, there is no such folder, there are no images in it,
+            or one cannot be read; of a folder that is not held in memory the last is found out when
+            it is iterated over.
+    """
+    check_batching(batch_size, None, seed, 0)
+    size = arguments.counts("image_size", image_size)
+    if len(size) != 2:
+        raise arguments.invalid("image_size", "(height, width)", image_size)
+    arguments.one_of("color", color, COLORS)
+    arguments.one_of("fit", fit, FITS)
+    arguments.count("memory_limit", memory_limit, least=0)
+    if validation_split is not None:
+        arguments.share("validation_split", validation_split)
+    if augment is not None and not callable(augment):
+        raise arguments.invalid("augment", "a function of images, such as a Keras layer", augment)
+    files, labels = _files(folder, with_labels)
+    order = np.random.default_rng(seed).permutation(len(files))
+    held_out = 0
+    if validation_split is not None:
+        held_out = round(validation_split * len(files))
+        if not 0 < held_out < len(files):
+            raise ValueError(
+                f"A share of {validation_split} of {len(files)} images leaves none on one side. "
+                "Pass another `validation_split`, or more images."
+            )
+    reader = _Reader(size, color, fit)
+
+    def batches(chosen, is_training):
+        chosen = np.sort(chosen)
+        paths = [files[index] for index in chosen]
+        its_labels = labels[chosen] if with_labels else None
+        settings = (batch_size, shuffle and is_training, drop_remainder, seed)
+        if len(paths) * reader.num_bytes <= memory_limit:
+            images = reader.read_all(paths)
+            found = from_arrays(images, its_labels, *settings[:2], None, *settings[2:])
+        else:
+            found = _streamed(reader, paths, its_labels, *settings)
+        return found if augment is None or not is_training else found.map(_augmented(augment))
+
+    if validation_split is None:
+        return batches(order, True)
+    return batches(order[held_out:], True), batches(order[:held_out], False)
+
+
+def _files(folder, with_labels):
+    """Paths of all images, in the order of their names, and the numbers of their sub-folders."""
+    root = Path(arguments.path("folder", folder))
+    if not root.is_dir():
+        raise ValueError(f"There is no folder {str(root)!r}. Received: folder={folder!r}")
+    files = sorted(path for path in root.rglob("*") if path.suffix.lower() in _SUFFIXES)
+    if not files:
+        raise ValueError(
+            f"There are no images in {str(root)!r} or below it. Expected: files that end in "
+            f"{', '.join(_SUFFIXES)}"
+        )
+    if not with_labels:
+        return [str(path) for path in files], None
+    classes = [path.relative_to(root).parts[0] for path in files]
+    loose = next((path for path in files if path.parent == root), None)
+    if loose is not None:
+        raise ValueError(
+            "Labels are the sub-folders that images are in. "
+            f"Received: {loose.name!r}, which is in none. Move it, or pass `with_labels=False`."
+        )
+    return [str(path) for path in files], np.unique(classes, return_inverse=True)[1]
+
+
+class _Reader:
+    """Reads image files as bytes of one size."""
+
+    def __init__(self, size, color, fit):
+        self.size, self.fit = size, fit
+        self.channels = {"grey": 1, "rgb": 3, "rgba": 4}[color]
+        self.num_bytes = size[0] * size[1] * self.channels
+
+    def read(self, path):
+        """One image, uint8 `[height, width, channels]`."""
+        # Of BMP TensorFlow makes no grey image itself.
+        channels = max(3, self.channels)
+        image = tf.io.decode_image(tf.io.read_file(path), channels, expand_animations=False)
+        if self.channels == 1:
+            image = tf.image.rgb_to_grayscale(image)
+        image = self._resized(image)
+        image = tf.cast(tf.clip_by_value(tf.round(image), 0, 255), tf.uint8)
+        return tf.ensure_shape(image, (*self.size, self.channels))
+
+    def read_all(self, paths):
+        """All of them, uint8 `[n, height, width, channels]`."""
+        images = np.empty((len(paths), *self.size, self.channels), np.uint8)
+        dataset = tf.data.Dataset.from_tensor_slices(paths)
+        try:
+            read = dataset.map(self.read, num_parallel_calls=PARALLEL_CALLS).as_numpy_iterator()
+            for index, image in enumerate(read):
+                images[index] = image
+        except tf.errors.InvalidArgumentError:
+            raise ValueError(_unreadable(self._first_unreadable(paths))) from None
+        return images
+
+    def _resized(self, image):
+        if self.fit == "pad":
+            return tf.image.resize_with_pad(image, *self.size, antialias=True)
+        if self.fit == "crop":
+            image = self._cropped(image)
+        return tf.image.resize(image, self.size, antialias=True)
+
+    def _cropped(self, image):
+        """The middle of an image, as large as it can be in the proportions that are wanted."""
+        height, width = tf.shape(image)[0], tf.shape(image)[1]
+        wanted = self.size[0] / self.size[1]
+        real = tf.cast([height, width], tf.float64)
+        rows = tf.minimum(height, tf.cast(tf.round(real[1] * wanted), tf.int32))
+        columns = tf.minimum(width, tf.cast(tf.round(real[0] / wanted), tf.int32))
+        top, left = (height - rows) // 2, (width - columns) // 2
+        return image[top : top + tf.maximum(rows, 1), left : left + tf.maximum(columns, 1)]
+
+    def _first_unreadable(self, paths):
+        for path in paths:
+            try:
+                self.read(path)
+            except tf.errors.InvalidArgumentError:
+                return path
+        return paths[0]
+
+
+def _streamed(reader, paths, labels, batch_size, shuffle, drop_remainder, seed):
+    """Batches that are read from disk as they are needed."""
+    with tf.device("CPU:0"):
+        paths = tf.constant(paths)
+        labels = None if labels is None else tf.constant(labels)
+
+    def take(rows, draw):
+        del draw  # Nothing here is random.
+        images = tf.map_fn(reader.read, tf.gather(paths, rows), fn_output_signature=tf.uint8)
+        images = scaled(tf.ensure_shape(images, (None, *reader.size, reader.channels)))
+        return images if labels is None else (images, tf.gather(labels, rows))
+
+    return in_batches(take, len(paths), batch_size, shuffle, drop_remainder, seed, start=0)
+
+
+def _augmented(augment):
+    """A function of a batch whose images are augmented."""
+    takes_training = isinstance(augment, keras.layers.Layer)
+
+    def changed(images, *labels):
+        found = augment(images, training=True) if takes_training else augment(images)
+        if tuple(found.shape[1:]) != tuple(images.shape[1:]):
+            raise ValueError(
+                "`augment` must return images of the shape that it is given. Expected: "
+                f"{tuple(images.shape[1:])}. Received: {tuple(found.shape[1:])}"
+            )
+        found = tf.clip_by_value(tf.cast(found, tf.float32), 0.0, 1.0)
+        return (found, *labels) if labels else found
+
+    return changed
+
+
+def _unreadable(path):
+    return (
+        f"{path!r} cannot be read as an image of that many channels. It may be damaged, or of "
+        "another kind than its name says; only PNG has four channels. Remove it, or convert it."
+    )
