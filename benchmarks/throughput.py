@@ -14,7 +14,8 @@ Further tables, instead of that of the rivals:
     --batch-sizes 64,256,1024     images a second of `ours` against the batch size
     --hidden-sizes 100,400,1600   time a step of `ours` and the floor against the layers' width
     --image-sizes 28,56,112       the same against the images' side
-    --networks keras_io,burgess   convolutional networks, beside PyTorch in both memory formats
+    --networks keras_io,burgess   convolutional networks, beside PyTorch in both memory formats;
+                                  residual_64_grey and so on are residual ones
 """
 
 import argparse
@@ -31,15 +32,19 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import convolutional_rivals
 import numpy as np
+import residual_rivals
 import rivals
 
 from keras_vae.drawing import PALETTE
 
-ALL = rivals.RIVALS | convolutional_rivals.RIVALS
+ALL = rivals.RIVALS | convolutional_rivals.RIVALS | residual_rivals.RIVALS
+NETWORKS = convolutional_rivals.NETWORKS | residual_rivals.NETWORKS
 LIBRARIES = {
     "pytorch": "torch",
     "conv_pytorch": "torch",
     "conv_pytorch_channels_last": "torch",
+    "residual_pytorch": "torch",
+    "residual_pytorch_channels_last": "torch",
     "jax": "jax",
     "jax_scan": "jax",
 }
@@ -73,11 +78,14 @@ def main():
     add("--batch-sizes", help="numbers, separated by commas")
     add("--hidden-sizes", help="numbers, separated by commas")
     add("--image-sizes", help="numbers, separated by commas")
-    add("--networks", help=f"({','.join(convolutional_rivals.NETWORKS)})")
+    add("--networks", help=f"({','.join(NETWORKS)})")
     add("--output-dir", type=Path, default=Path("runs/throughput"), help="(runs/throughput)")
     options = parser.parse_args()
     options.output_dir.mkdir(parents=True, exist_ok=True)
     names = options.rivals.split(",")
+    networks = options.networks.split(",") if options.networks else []
+    if set(networks) - set(NETWORKS):
+        parser.error(f"unknown network; known are {', '.join(NETWORKS)}")
     if set(names) - set(rivals.RIVALS):
         parser.error(f"unknown rival; known are {', '.join(rivals.RIVALS)}")
     sizes = [
@@ -90,8 +98,8 @@ def main():
         for number in (numbers or "").split(",")
         if number
     ]
-    if options.networks:
-        compare_networks(options.networks.split(","), options)
+    if networks:
+        compare_networks(networks, options)
     elif sizes:
         compare_sizes(sizes, options)
     else:
@@ -159,13 +167,16 @@ def compare_sizes(sizes, options):
 
 def compare_networks(names, options):
     """`ours` beside PyTorch, of convolutional networks."""
-    networks = [convolutional_rivals.NETWORKS[name] for name in names]
-    contestants = [(rival, net) for net in networks for rival in convolutional_rivals.RIVALS]
+    contestants = [
+        (rival, network)
+        for network in map(NETWORKS.get, names)
+        for rival in module_of(network).RIVALS
+    ]
     runs = measure(contestants, options)
     rows = []
-    print("\nnetwork     rival                        ms/step    from      to   first s   ours is")
+    print(f"\n{'network':20}{'rival':31}ms/step    from      to   first s      MiB   ours is")
     for (rival, network), run in runs.items():
-        ours = runs["conv_ours", network].seconds
+        ours = runs[next(iter(module_of(network).RIVALS)), network].seconds
         ratios = [theirs / own for theirs, own in zip(run.seconds, ours, strict=False)]
         low, middle, high = (1000 * f(run.seconds) for f in (min, statistics.median, max))
         rows.append(
@@ -176,14 +187,21 @@ def compare_networks(names, options):
                 "least": low,
                 "most": high,
                 "first_call_seconds": run.first,
+                "peak_memory_mib": run.memory,
                 "ours_by_rounds": statistics.median(ratios),
             }
         )
         print(
-            f"{network.name:11} {rival:28} {middle:7.2f} {low:7.2f} {high:7.2f} {run.first:9.1f}   "
-            f"{statistics.median(ratios):.2f} x ({min(ratios):.2f} to {max(ratios):.2f})"
+            f"{network.name:20}{rival:30} {middle:7.2f} {low:7.2f} {high:7.2f} {run.first:9.1f} "
+            f"{run.memory:8.0f}   {statistics.median(ratios):.2f} x "
+            f"({min(ratios):.2f} to {max(ratios):.2f})"
         )
     write_csv(options.output_dir / "convolutions.csv", rows)
+
+
+def module_of(network):
+    """Where the rivals that train it are."""
+    return residual_rivals if network.name in residual_rivals.NETWORKS else convolutional_rivals
 
 
 @dataclasses.dataclass
@@ -227,6 +245,8 @@ def measure(contestants, options) -> dict:
 
 def round_length(name, sizes, steps):
     """Fewer steps where each takes longer, always a multiple of 64."""
+    if isinstance(sizes, residual_rivals.Residual):
+        return max(8, steps // 128)
     if isinstance(sizes, convolutional_rivals.Convolutions):
         return max(16, steps // 32)
     work = sizes.batch * sizes.hidden * sizes.pixels / (64 * 100 * 784) * SLOW.get(name, 1)
@@ -257,7 +277,7 @@ def serve(name, sizes, connection):
     steps = connection.recv()
     start = time.perf_counter()
     run = ALL[name](images, sizes)
-    run(64)
+    run(8 if isinstance(sizes, residual_rivals.Residual) else 64)
     connection.send((time.perf_counter() - start, 0.0))
     run(steps)  # A process is slower at first, whoever trains in it.
     while steps := connection.recv():

@@ -30,6 +30,8 @@ class LatentTraversal(PictureCallback):
 
     In a row one latent varies; in the grid one varies down the rows and another along the columns.
     What does not vary stays at the prior's mean 0, or at the posterior mean of the image `around`.
+    Series are drawn as lines and rows of a table as bars, between the least and the greatest value
+    of the picture, which its title tells.
     Written to `FOLDER/traversals/latents/epoch_0001.png` and `FOLDER/traversals/grid/
     epoch_0001.png`, and so on; with `gif`, at the end of training also to
     `FOLDER/traversals/latents.gif` and `grid.gif`.
@@ -141,7 +143,7 @@ class LatentTraversal(PictureCallback):
         if kl is not None:
             sorting = f"the largest KL first (nats, mean over {measured})"
         pictures = {
-            f"{self.name}/latents": drawing.image_grid(
+            f"{self.name}/latents": drawing.event_grid(
                 _decode(functions, latent_walks.rows(rows, self.values, centre)),
                 [_named(latent, kl) for latent in rows],
                 title=f"One latent a row, {sorting}; the others stay at {rest}",
@@ -154,7 +156,7 @@ class LatentTraversal(PictureCallback):
             chosen = ", those of the largest KL" if self.latents is None and kl is not None else ""
             values = _written(self.grid_values)
             down, along = (_named(latent, kl) for latent in latents)
-            pictures[f"{self.name}/grid"] = drawing.image_grid(
+            pictures[f"{self.name}/grid"] = drawing.event_grid(
                 _decode(functions, latent_walks.grid(latents, self.grid_values, centre)),
                 values,
                 title=f"Two latents at once{chosen}; the others stay at {rest}",

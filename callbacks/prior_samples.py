@@ -12,6 +12,7 @@ from keras_vae.callbacks.helpers.picture_callback import (
     PictureCallback,
     checked_latent_dim,
 )
+from keras_vae.event_kinds import event_kind
 from keras_vae.model_functions import ModelFunctions
 
 
@@ -21,7 +22,8 @@ class PriorSamples(PictureCallback):
     The codes are drawn from N(0, I) once, by a generator of their own that neither the model nor
     anything else draws from, so pictures compare from epoch to epoch and between models of as many
     latents. Written to `FOLDER/prior_samples/epoch_0001.png` and so on, as close to a square as
-    `num_images` allows, row by row.
+    `num_images` allows, row by row. Series are drawn as lines and rows of a table as bars, between
+    the least and the greatest value of the picture, which its title tells.
 
     Args:
         folder: Folder of the run.
@@ -70,7 +72,8 @@ class PriorSamples(PictureCallback):
         images = functions.decode(self.codes)
         columns = math.ceil(math.sqrt(len(images)))
         rows = math.ceil(len(images) / columns)
-        # White, as the gaps are, where the last row is not full.
-        cells = np.ones((rows * columns, *images.shape[1:]), np.float32)
+        # White, as the gaps are, where the last row is not full; of lines and bars nothing.
+        is_image = event_kind(images.shape[1:]) == "images"
+        cells = np.full((rows * columns, *images.shape[1:]), 1.0 if is_image else np.nan)
         cells[: len(images)] = images
-        return {self.name: drawing.image_grid(cells.reshape(rows, columns, *images.shape[1:]))}
+        return {self.name: drawing.event_grid(cells.reshape(rows, columns, *images.shape[1:]))}

@@ -11,20 +11,23 @@ from keras_vae.callbacks.helpers.frequency import EPOCH
 from keras_vae.callbacks.helpers.picture_callback import (
     PictureCallback,
     check_order,
-    checked_images,
+    checked_events,
 )
 from keras_vae.model_functions import ModelFunctions
 
 
 class ReconstructionGrid(PictureCallback):
-    """Draws the same images above their reconstructions at every chosen epoch or step.
+    """Draws the same examples above their reconstructions at every chosen epoch or step.
 
-    0 is black and 1 is white in every picture: nothing is normalised by image, so pictures compare
-    from epoch to epoch. Written to `FOLDER/reconstructions/epoch_0001.png` and so on.
+    Images are drawn as such: 0 is black and 1 is white in every picture. Series are drawn as lines
+    and rows of a table as bars, between the least and the greatest value of the examples. Nothing
+    is normalised by example, so pictures compare from epoch to epoch. Written to
+    `FOLDER/reconstructions/epoch_0001.png` and so on.
 
     Args:
-        images: `[n, height, width, channels]`, floating point in [0, 1], 1 or 3 channels; or grey
-            `[n, height, width]`.
+        images: `[n, height, width, channels]`, floating point in [0, 1], 1 or 3 channels; grey
+            `[n, height, width]`; series `[n, time, features]` of up to 7 features, and at least
+            twice as many steps; or rows `[n, columns]` of up to 64. NaN is what was not observed.
         folder: Folder of the run.
         frequency: `"epoch"`, an int N for every N steps, `"power_of_two"` or `"logarithmic"`, as
             `ELBOLogger` takes it. Defaults to `"epoch"`.
@@ -37,8 +40,8 @@ class ReconstructionGrid(PictureCallback):
         decode: Function from codes `[n, latent]` to images. Defaults to `None`, likewise.
 
     Raises:
-        ValueError: If the images are not images, or at the start of training if they do not fit
-            the model.
+        ValueError: If the images are nothing that can be drawn, or at the start of training if they
+            do not fit the model.
         OSError: At the start of training, if the folder cannot be written.
 
     Example:
@@ -67,12 +70,20 @@ class ReconstructionGrid(PictureCallback):
             encode=encode,
             decode=decode,
         )
-        self.images = checked_images(images)
+        self.images = checked_events(images)
         self.error_row = flag("error_row", error_row)
 
     def prepare(self, functions: ModelFunctions):
         """Reconstructs once, to see that the images fit."""
         functions.reconstruct(self.images[:1])
+        has_holes = np.isnan(self.images).reshape(len(self.images), -1).any(axis=1)
+        if has_holes.any():
+            found = functions.reconstruct(self.images[has_holes][:1])
+            if np.isnan(found).any():
+                raise ValueError(
+                    "`images` have NaN, and the model's reconstructions of them are NaN. Fill the "
+                    "holes, or train a model that takes them, `keras_vae.VAE(missing=True)`."
+                )
 
     def draw(self, functions: ModelFunctions) -> dict[str, Image.Image]:
         """Originals, reconstructions, and their absolute difference if asked for."""
@@ -80,4 +91,6 @@ class ReconstructionGrid(PictureCallback):
         rows = [self.images, reconstructions]
         if self.error_row:
             rows.append(np.abs(reconstructions - self.images))
-        return {self.name: drawing.image_grid(np.stack(rows))}
+        with_zero = self.error_row or self.images.ndim == 2
+        limits = drawing.span(self.images, with_zero=with_zero)
+        return {self.name: drawing.event_grid(np.stack(rows), limits=limits)}

@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_vae import arguments, distributions, networks
+from keras_vae.event_kinds import event_kind
 from keras_vae.training.given_data import comes_in_batches, images_of
 
 KINDS = ("images", "series", "rows")
@@ -20,8 +21,6 @@ KINDS = ("images", "series", "rows")
 _MOST_EXAMPLES = 10_000
 # A grey image of no more values than this is as well learned by layers that train 20 times faster.
 _MOST_FOR_MLP = 1024
-# An event [a, b] of so many columns or fewer is no image.
-_MOST_FEATURES = 7
 _SHARE_OF_INK_AND_PAPER = 0.5
 
 
@@ -221,7 +220,7 @@ def _kind(shape, given):
     if len(shape) == 1:
         return "rows", f"{shape[0]} numbers an example"
     if len(shape) == 2:
-        if shape[1] > _MOST_FEATURES:
+        if event_kind(shape) != "series":
             raise ValueError(
                 "Events of two axes may be grey images or series. "
                 f"Received: {shape}. For images pass `x[..., None]`, for series of {shape[1]} "

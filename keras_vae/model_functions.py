@@ -18,6 +18,7 @@ from keras_vae.encoder_outputs import (
     UnexpectedOutputError,
     array,
 )
+from keras_vae.event_kinds import event_kind
 from keras_vae.keras_internals import global_seed_generator, other_eager_noise
 
 _BATCH_SIZE = 512
@@ -85,7 +86,8 @@ class ModelFunctions:
                 f"{images.shape}. Received: {result.shape}. Pass `reconstruct=`, a function from "
                 "images to their reconstructions."
             )
-        self._check_range(result, "reconstruct")
+        if event_kind(images.shape[1:]) == "images":
+            self._check_range(result, "reconstruct")
         return result.reshape(images.shape)
 
     def encode(self, images: np.ndarray) -> Posterior:
@@ -110,24 +112,29 @@ class ModelFunctions:
         return self._run("encode", self._encoder_outputs.read, images, lambda posterior: posterior)
 
     def decode(self, codes: np.ndarray) -> np.ndarray:
-        """The images `[n, height, width, channels]`, or `[n, height, width]`, of codes.
+        """The events of codes: images, series or rows, as `keras_vae.event_kinds` tells them.
 
         Args:
             codes: `[n, latent]`.
 
+        Returns:
+            `[n, *event]`.
+
         Raises:
-            ValueError: If no function decodes, or it returns no images.
+            ValueError: If no function decodes, or it returns nothing that can be drawn.
         """
         self.require_decode()
-        images = self._run("decode", self._decode, np.asarray(codes, np.float32), array)
-        if images.ndim != 3 and (images.ndim != 4 or images.shape[-1] not in (1, 3)):
+        events = self._run("decode", self._decode, np.asarray(codes, np.float32), array)
+        try:
+            kind = event_kind(events.shape[1:])
+        except ValueError as error:
             raise ValueError(
-                "A picture needs images from `decode`. Expected: [n, height, width, channels] with "
-                f"1 or 3 channels. Received: shape {images.shape}. Pass `decode=`, a function from "
-                "codes [n, latent] to images."
-            )
-        self._check_range(images, "decode")
-        return images
+                f"Cannot draw what `decode` returns. {error} Pass `decode=`, a function from codes "
+                "[n, latent] to such."
+            ) from None
+        if kind == "images":
+            self._check_range(events, "decode")
+        return events
 
     def require_decode(self):
         """Raises a `ValueError` if no function decodes."""

@@ -178,7 +178,8 @@ class VAE(Inference, HasPresets, TermTrainer):
             latent_dim: Int. Number of latents. Defaults to `16`.
             likelihood: As for the constructor. Defaults to `None`: chosen.
             kind: `"images"`, `"series"` or `"rows"`. Defaults to `None`: told by the shape. Events
-                of two axes are series if the last has up to 7, and refused otherwise.
+                of two axes are series if the last has up to 7 features and the first at least twice
+                as many steps, and refused otherwise.
             verbose: Bool. Whether to print what was chosen, and the code that says the same in
                 full. Defaults to `True`.
             **settings: Further arguments of the constructor, such as `beta` or `seed`.

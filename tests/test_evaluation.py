@@ -7,7 +7,7 @@ import tensorflow as tf
 from linear_gaussian import LATENTS, LinearGaussian
 
 import keras_vae
-from keras_vae import evaluation
+from keras_vae import distributions, evaluation, networks
 
 
 def test_the_log_likelihood_is_the_exact_one_within_a_twentieth_of_a_nat():
@@ -273,3 +273,22 @@ def test_a_kl_for_each_latent_is_left_out_where_there_is_none(unlabelled, make_v
 def test_all_figures_need_a_count_of_samples(unlabelled, make_vae):
     with pytest.raises(ValueError, match="`num_samples`"):
         evaluation.evaluate_all(make_vae(), "dots", num_samples=-1)
+
+
+def test_bits_per_dimension_are_the_nats_of_the_likelihood_in_other_units():
+    likelihood = distributions.DiscretizedLogistic()
+    vae = keras_vae.VAE(
+        networks.mlp_encoder((4, 4, 1), 2, [5]),
+        networks.mlp_decoder((4, 4, 1), 2, [5], likelihood=likelihood),
+        likelihood,
+        seed=0,
+    )
+    x = (np.random.default_rng(0).integers(0, 256, (20, 4, 4, 1)) / 255).astype("float32")
+    nats = evaluation.log_likelihood(vae, x, num_samples=30, progress=False)
+    found = evaluation.bits_per_dimension(vae, x, num_samples=30, progress=False)
+    assert found["bits_per_dimension"] == pytest.approx(nats["nll"] / 16 / np.log(2))
+    assert found["bits_per_dimension_standard_error"] == pytest.approx(
+        nats["log_likelihood_standard_error"] / 16 / np.log(2)
+    )
+    # An untrained model is worse than none, of which 8 bits are known, and not by much.
+    assert 8 < found["bits_per_dimension"] < 12

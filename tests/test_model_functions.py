@@ -150,9 +150,9 @@ def test_images_of_another_shape():
         ModelFunctions(autoencoder()).reconstruct(np.zeros((2, 4, 4, 1), np.float32))
 
 
-def test_decode_wants_images():
-    with pytest.raises(ValueError, match=r"Received: shape \(2, 9\). Pass `decode=`"):
-        ModelFunctions(Bare(), decode=lambda codes: np.zeros((2, 9))).decode(LOC)
+def test_decode_wants_what_can_be_drawn():
+    with pytest.raises(ValueError, match=r"Received: events of shape \(784,\). Pass `decode=`"):
+        ModelFunctions(Bare(), decode=lambda codes: np.zeros((2, 784))).decode(LOC)
 
 
 def test_decode_takes_the_mean_of_a_distribution():

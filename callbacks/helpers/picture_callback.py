@@ -11,6 +11,7 @@ from keras_vae import drawing
 from keras_vae.arguments import path
 from keras_vae.callbacks.helpers.frequency import EPOCH, Frequency
 from keras_vae.callbacks.helpers.run_callback import RunCallback
+from keras_vae.event_kinds import event_kind
 from keras_vae.files import write_whole
 from keras_vae.model_functions import ModelFunctions
 
@@ -107,30 +108,40 @@ class PictureCallback(RunCallback, abc.ABC):
                     self.summaries.image(name, picture, number)
 
 
-def checked_images(images, argument: str = "images") -> np.ndarray:
-    """Images as a float32 array `[n, height, width, channels]`, or `[n, height, width]` if grey.
+def checked_events(events, argument: str = "images") -> np.ndarray:
+    """What is drawn, as a float32 array `[n, *event]`: images in [0, 1], series, or rows.
 
     Args:
-        images: What the user gave.
+        events: What the user gave.
         argument: As what.
 
     Raises:
-        ValueError: If they are not floating point, of that rank and within [0, 1].
+        ValueError: If it is not floating point, of no kind that can be drawn, or images beyond
+            [0, 1].
     """
-    images = np.asarray(images)
-    fits = images.ndim == 3 or (images.ndim == 4 and images.shape[-1] in (1, 3))
-    if not fits or images.size == 0 or images.dtype.kind != "f":
+    events = np.asarray(events)
+    if events.ndim < 2 or events.size == 0 or events.dtype.kind != "f":
         raise ValueError(
             f"Invalid value for argument `{argument}`. Expected floating point images [n, height, "
-            "width, channels] with 1 or 3 channels, or [n, height, width]. "
-            f"Received: {images.dtype} {images.shape}"
+            "width, channels] with 1 or 3 channels, or [n, height, width]; series [n, time, "
+            f"features]; or rows [n, columns]. Received: {events.dtype} {events.shape}"
         )
-    if not (images.min() >= 0 and images.max() <= 1):
+    try:
+        kind = event_kind(events.shape[1:])
+    except ValueError as error:
+        raise ValueError(f"Invalid value for argument `{argument}`. {error}") from None
+    # NaN is what was not observed, and compares as neither.
+    if kind == "images" and ((events < 0) | (events > 1)).any():
         raise ValueError(
             f"Invalid value for argument `{argument}`. Expected values in [0, 1]. "
-            f"Received: values from {images.min()} to {images.max()}"
+            f"Received: values from {np.nanmin(events)} to {np.nanmax(events)}"
         )
-    return images.astype(np.float32)
+    if not np.isfinite(events[~np.isnan(events)]).all() or np.isnan(events).all():
+        raise ValueError(
+            f"Invalid value for argument `{argument}`. Expected numbers, or NaN where nothing was "
+            "observed. Received: infinite ones, or NaN alone"
+        )
+    return events.astype(np.float32)
 
 
 def checked_inputs(images, argument: str = "images") -> np.ndarray:

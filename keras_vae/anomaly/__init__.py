@@ -10,6 +10,7 @@ import importlib.util
 
 from keras_vae.anomaly.attribution import attribution
 from keras_vae.anomaly.likelihood_regret import likelihood_regret
+from keras_vae.anomaly.over_time import over_time
 from keras_vae.anomaly.scores import (
     latent_distance,
     negative_elbo,
@@ -26,6 +27,7 @@ __all__ = [
     "likelihood_regret",
     "negative_elbo",
     "negative_log_likelihood",
+    "over_time",
     "reconstruction_term",
     "threshold",
 ]

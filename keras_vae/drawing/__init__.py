@@ -6,6 +6,7 @@ draw.
 
 from keras_vae.drawing.chart import Chart
 from keras_vae.drawing.encoding import gif, png, rendered
+from keras_vae.drawing.event_grid import event_grid, span
 from keras_vae.drawing.heat_map import heat_map
 from keras_vae.drawing.image_grid import image_grid
 from keras_vae.drawing.latent_factors import latent_factors
@@ -18,6 +19,7 @@ from keras_vae.drawing.score_distributions import score_distributions
 __all__ = [
     "PALETTE",
     "Chart",
+    "event_grid",
     "gif",
     "heat_map",
     "image_grid",
@@ -29,4 +31,5 @@ __all__ = [
     "rate_distortion_points",
     "rendered",
     "score_distributions",
+    "span",
 ]

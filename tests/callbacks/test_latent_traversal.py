@@ -27,16 +27,16 @@ def encode(images):
 
 @pytest.fixture
 def drawn(monkeypatch):
-    """What is drawn: arguments of `drawing.image_grid`, with the codes that the images tell."""
+    """What is drawn: arguments of `drawing.event_grid`, with the codes that the images tell."""
     calls = []
-    original = latent_traversal.drawing.image_grid
+    original = latent_traversal.drawing.event_grid
 
     def record(cells, row_labels=None, **options):
         codes = (cells.reshape(*cells.shape[:2], -1)[..., :3] - 0.5) * 4
         calls.append({"codes": codes, "row_labels": row_labels, **options})
         return original(cells, row_labels, **options)
 
-    monkeypatch.setattr(latent_traversal.drawing, "image_grid", record)
+    monkeypatch.setattr(latent_traversal.drawing, "event_grid", record)
     return calls
 
 

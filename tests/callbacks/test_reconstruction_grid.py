@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_vae.callbacks.reconstruction_grid import ReconstructionGrid
+from keras_vae.callbacks import LatentTraversal, PriorSamples, ReconstructionGrid
 
 VALUES = np.array([0.0, 0.2, 0.6], np.float32)
 
@@ -50,12 +50,14 @@ def test_reconstructions_are_the_models_own(make_vae, images, tmp_path):
 @pytest.mark.parametrize(
     ("images", "message"),
     [
-        (np.zeros((2, 4, 4, 2), np.float32), r"1 or 3 channels.*Received: float32 \(2, 4, 4, 2\)"),
-        (np.zeros((4, 4), np.float32), r"Received: float32 \(4, 4\)"),
+        (np.zeros((2, 4, 4, 2), np.float32), r"1 or 3 channels.*shape \(4, 4, 2\)"),
+        (np.zeros(4, np.float32), r"Received: float32 \(4,\)"),
+        (np.zeros((4, 784), np.float32), r"up to 64. Received: events of shape \(784,\)"),
         (np.zeros((2, 4, 4, 1), np.uint8), "floating point.*Received: uint8"),
         (np.zeros((0, 4, 4, 1), np.float32), r"Received: float32 \(0, 4, 4, 1\)"),
         (np.full((2, 4, 4, 1), 2.0), r"values in \[0, 1\].*from 2.0 to 2.0"),
-        (np.full((2, 4, 4, 1), np.nan), r"values in \[0, 1\].*nan"),
+        (np.full((2, 4, 4, 1), np.nan), "or NaN alone"),
+        (np.array([[1.0, np.inf]]), "infinite ones"),
     ],
 )
 def test_images_that_are_none(images, message, tmp_path):
@@ -67,3 +69,35 @@ def test_images_of_another_shape_than_the_models(make_vae, images, tmp_path):
     grid = ReconstructionGrid(np.zeros((2, 5, 5, 1), np.float32), tmp_path)
     with pytest.raises(ValueError, match=r"Images of shape \(5, 5, 1\) do not fit the model. Pass"):
         make_vae(eager=True).fit(images, epochs=1, verbose=0, callbacks=[grid])
+
+
+def test_reconstructions_of_holes_that_are_holes_are_refused(make_vae, images, tmp_path):
+    holes = images[:2].copy()
+    holes[1, 2, 2] = np.nan
+    grid = ReconstructionGrid(holes, tmp_path, reconstruct=lambda x: x)
+    with pytest.raises(ValueError, match=r"reconstructions of them are NaN\. Fill the holes"):
+        make_vae(eager=True).fit(images, epochs=1, verbose=0, callbacks=[grid])
+
+
+def test_holes_are_for_models_that_take_them(make_vae, images, tmp_path):
+    holes = images[:2].copy()
+    holes[1, 2, 2] = np.nan
+    with pytest.raises(ValueError, match="do not fit the model"):
+        make_vae(eager=True).fit(
+            images, epochs=1, verbose=0, callbacks=[ReconstructionGrid(holes, tmp_path)]
+        )
+
+
+@pytest.mark.parametrize("shape", [(12, 2), (6,)], ids=["series", "rows"])
+def test_series_are_lines_and_rows_are_bars(shape, make_vae, tmp_path):
+    events = np.random.default_rng(0).normal(size=(8, *shape)).astype("float32")
+    vae = make_vae(image_shape=shape, likelihood="gaussian", eager=True)
+    drawn = [
+        ReconstructionGrid(events[:3], tmp_path, error_row=True),
+        LatentTraversal(tmp_path, images=events),
+        PriorSamples(tmp_path, num_images=5),
+    ]
+    vae.fit(events, epochs=1, verbose=0, callbacks=drawn)
+    for name in ("reconstructions", "traversals/latents", "traversals/grid", "prior_samples"):
+        picture = Image.open(tmp_path / name / "epoch_0001.png")
+        assert picture.mode == "RGB" and len(picture.getcolors(1 << 24)) > 10
