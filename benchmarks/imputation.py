@@ -84,7 +84,7 @@ class Table:
 
     def likelihood(self) -> Product:
         """A Gaussian for the numbers, and a categorical for each class."""
-        groups = {"numbers": (Gaussian(learn_scale=True), self.numbers)}
+        groups = {"numbers": (Gaussian(1.0, learn_scale=True), self.numbers)}
         return Product(
             groups | {f"class_{i}": ("categorical", group) for i, group in enumerate(self.classes)}
         )

@@ -6,13 +6,9 @@ import numpy as np
 from PIL import Image
 
 from keras_vae import drawing, latent_measures
-from keras_vae.arguments import count, invalid
 from keras_vae.callbacks.helpers.frequency import EPOCH
-from keras_vae.callbacks.helpers.picture_callback import (
-    PictureCallback,
-    check_order,
-    checked_inputs,
-)
+from keras_vae.callbacks.helpers.picture_callback import PictureCallback, check_order
+from keras_vae.drawn_inputs import check_exist, checked_inputs, checked_latents
 from keras_vae.model_functions import ModelFunctions
 
 _MOST_LABELS = 20
@@ -135,27 +131,3 @@ def _limit_of(farthest):
     while farthest > 4 / 3 * limit:
         limit *= 2
     return limit if farthest <= limit else 4 / 3 * limit
-
-
-def checked_latents(latents) -> tuple[int, int]:
-    """A pair of latents.
-
-    Raises:
-        ValueError: If they are not two different ints from 0.
-    """
-    try:
-        first, second = (count("latents", latent, least=0) for latent in latents)
-    except (TypeError, ValueError):
-        first = second = None
-    if first == second:
-        raise invalid("latents", "two different latents, counted from 0", latents)
-    return first, second
-
-
-def check_exist(latents, latent_dim: int):
-    """Raises a `ValueError` if the model does not have these latents."""
-    if max(latents) >= latent_dim:
-        raise ValueError(
-            f"There is no latent {max(latents)} in a model with {latent_dim} latents, counted "
-            f"from 0. Received: latents={tuple(latents)}"
-        )

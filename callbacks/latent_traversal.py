@@ -1,27 +1,17 @@
 """What each latent does to the image, while a model trains."""
 
-import math
 import os
-import statistics
-import warnings
 
 import numpy as np
 from PIL import Image
 
-from keras_vae import drawing, latent_walks
-from keras_vae.arguments import count, flag, invalid, number, share
+from keras_vae.arguments import flag
 from keras_vae.callbacks.helpers.animate import animate_files, natural_order
 from keras_vae.callbacks.helpers.frequency import EPOCH
-from keras_vae.callbacks.helpers.picture_callback import (
-    PictureCallback,
-    checked_inputs,
-    checked_latent_dim,
-)
-from keras_vae.callbacks.latent_map import check_exist, checked_latents
+from keras_vae.callbacks.helpers.picture_callback import PictureCallback
 from keras_vae.model_functions import ModelFunctions
+from keras_vae.visualize import Traversal
 
-_LIMITS = (-2.5, 2.5)
-_NUM_SAMPLES = 64
 _MOST_FRAMES = 100
 
 
@@ -103,68 +93,27 @@ class LatentTraversal(PictureCallback):
         decode=None,
     ):
         super().__init__(folder, "traversals", frequency, tensorboard, encode=encode, decode=decode)
-        self.images = None if images is None else checked_inputs(images)
-        self.around = None if around is None else checked_inputs([around], "around")
-        self.latents = None if latents is None else checked_latents(latents)
-        num_steps = count("num_steps", num_steps, least=2)
-        self.values = _values(num_steps, limits, quantiles)
-        self.grid_values = self.values
-        if grid_limits is not None:
-            self.grid_values = _evenly("grid_limits", grid_limits, num_steps)
-        self.num_rows = None if num_rows is None else count("num_rows", num_rows)
-        self.latent_dim = None if latent_dim is None else count("latent_dim", latent_dim)
+        self.traversal = Traversal(
+            images,
+            around,
+            latents,
+            num_steps,
+            limits,
+            quantiles,
+            grid_limits,
+            num_rows,
+            latent_dim,
+        )
         self.gif = flag("gif", gif)
 
     def prepare(self, functions: ModelFunctions):
         """Finds the number of latents, encodes if that is needed, and decodes once."""
-        functions.require_decode()
-        examples = self.around if self.images is None else self.images
-        self._latent_dim = checked_latent_dim(functions, self.latent_dim, examples)
-        if self._latent_dim > 1:
-            check_exist(self.latents or (0, 1), self._latent_dim)
-        for images in (self.images, self.around):
-            if images is not None:
-                functions.encode(images[:1])
-        functions.decode(np.zeros((1, self._latent_dim), np.float32))
-        self._measures = self.images is not None or self._encodes_own_samples(functions)
+        self.traversal.prepare(functions)
 
     def draw(self, functions: ModelFunctions) -> dict[str, Image.Image]:
         """A row for each latent, and the grid over two latents."""
-        centre, rest = np.zeros(self._latent_dim, np.float32), "0"
-        if self.around is not None:
-            centre, rest = functions.encode(self.around).loc[0], "the code of an image"
-        kl = self._kl(functions) if self._measures else None
-        order = np.arange(self._latent_dim) if kl is None else np.argsort(-kl, kind="stable")
-        rows = order[: self.num_rows]
-        measured = f"{_NUM_SAMPLES} samples of the model"
-        if self.images is not None:
-            measured = f"{len(self.images)} images"
-        sorting = "in their order"
-        if kl is not None:
-            sorting = f"the largest KL first (nats, mean over {measured})"
-        pictures = {
-            f"{self.name}/latents": drawing.event_grid(
-                _decode(functions, latent_walks.rows(rows, self.values, centre)),
-                [_named(latent, kl) for latent in rows],
-                title=f"One latent a row, {sorting}; the others stay at {rest}",
-                column_labels=_written(self.values),
-                column_title="value of the row's latent, in standard deviations of the prior",
-            )
-        }
-        if self._latent_dim > 1:
-            latents = self.latents or tuple(order[:2].tolist())
-            chosen = ", those of the largest KL" if self.latents is None and kl is not None else ""
-            values = _written(self.grid_values)
-            down, along = (_named(latent, kl) for latent in latents)
-            pictures[f"{self.name}/grid"] = drawing.event_grid(
-                _decode(functions, latent_walks.grid(latents, self.grid_values, centre)),
-                values,
-                title=f"Two latents at once{chosen}; the others stay at {rest}",
-                column_labels=values,
-                row_title=down,
-                column_title=f"{along}    (values in standard deviations of the prior)",
-            )
-        return pictures
+        pictures = self.traversal.draw(functions)
+        return {f"{self.name}/{kind}": picture for kind, picture in pictures.items()}
 
     def end_run(self):
         """Animates the pictures, if that was asked for."""
@@ -177,77 +126,3 @@ class LatentTraversal(PictureCallback):
                 paths = sorted((p for p in paths if natural_order(p) <= end), key=natural_order)
                 chosen = np.linspace(0, len(paths) - 1, min(len(paths), _MOST_FRAMES), dtype=int)
                 animate_files([paths[index] for index in chosen], last.parent.with_suffix(".gif"))
-
-    def _kl(self, functions):
-        """KL of each latent over the images or the model's own, `None` if it is not known."""
-        images = self.images
-        if images is None:
-            shape = (_NUM_SAMPLES, self._latent_dim)
-            images = functions.decode(np.random.default_rng(0).standard_normal(shape, np.float32))
-        return functions.encode(images).kl()
-
-    def _encodes_own_samples(self, functions):
-        """Whether the encoder takes what the decoder makes; without an encoder there is no KL."""
-        if not functions.encodes:
-            return False
-        try:
-            kl = self._kl(functions)
-        except ValueError as error:
-            warnings.warn(
-                "LatentTraversal cannot encode what the model decodes, so its rows are in the "
-                "order of the latents. Pass `images=` to have them sorted by their KL, or "
-                f"`encode=`. {error}",
-                stacklevel=2,
-            )
-            return False
-        return kl is None or len(kl) == self._latent_dim
-
-
-def _values(num_steps, limits, quantiles):
-    """What a latent that varies is set to, `[num_steps]`, in the prior's standard deviations."""
-    if limits is not None and quantiles is not None:
-        raise ValueError(
-            "Pass `limits` or `quantiles`, not both. "
-            f"Received: limits={limits}, quantiles={quantiles}"
-        )
-    if quantiles is None:
-        return _evenly("limits", _LIMITS if limits is None else limits, num_steps)
-    expected = "two probabilities between 0 and 1, the smaller first"
-    low, high = _ends("quantiles", quantiles, share, expected)
-    prior = statistics.NormalDist()
-    values = [prior.inv_cdf(probability) for probability in np.linspace(low, high, num_steps)]
-    return np.array(values, np.float32)
-
-
-def _evenly(argument, limits, num_steps):
-    """Values `[num_steps]` at equal distances."""
-    low, high = _ends(argument, limits, number, "two numbers, the smaller first")
-    return np.linspace(low, high, num_steps, dtype=np.float32)
-
-
-def _ends(argument, ends, check, expected):
-    """Both ends, checked one by one, the smaller first."""
-    try:
-        low, high = (check(argument, end) for end in ends)
-    except (TypeError, ValueError):
-        low = high = 0.0
-    if not low < high:
-        raise invalid(argument, expected, ends)
-    return low, high
-
-
-def _named(latent, kl):
-    """A latent's name, and its KL where that is known."""
-    return f"z{latent}" if kl is None else f"z{latent}  KL {kl[latent]:.2f}"
-
-
-def _written(values):
-    """Values as labels, with as many decimals as their distance needs."""
-    decimals = max(1, -math.floor(math.log10(values[1] - values[0])))
-    return [f"{value:.{decimals}f}" for value in values]
-
-
-def _decode(functions, codes):
-    """Images `[rows, columns, *event]` of codes `[rows, columns, latent]`."""
-    images = functions.decode(codes.reshape(-1, codes.shape[-1]))
-    return images.reshape(*codes.shape[:2], *images.shape[1:])

@@ -1,18 +1,12 @@
 """What a model makes of the same draws from the prior, while it trains."""
 
-import math
 import os
 
-import numpy as np
 from PIL import Image
 
-from keras_vae import arguments, drawing
+from keras_vae import arguments, visualize
 from keras_vae.callbacks.helpers.frequency import EPOCH
-from keras_vae.callbacks.helpers.picture_callback import (
-    PictureCallback,
-    checked_latent_dim,
-)
-from keras_vae.event_kinds import event_kind
+from keras_vae.callbacks.helpers.picture_callback import PictureCallback
 from keras_vae.model_functions import ModelFunctions
 
 
@@ -62,18 +56,9 @@ class PriorSamples(PictureCallback):
 
     def prepare(self, functions: ModelFunctions):
         """Draws the codes, and decodes one of them."""
-        functions.require_decode()
-        shape = (self.num_images, checked_latent_dim(functions, self.latent_dim))
-        self.codes = np.random.default_rng(self.seed).standard_normal(shape, np.float32)
+        self.codes = visualize.prior_codes(functions, self.num_images, self.seed, self.latent_dim)
         functions.decode(self.codes[:1])
 
     def draw(self, functions: ModelFunctions) -> dict[str, Image.Image]:
         """The decoded codes in rows."""
-        images = functions.decode(self.codes)
-        columns = math.ceil(math.sqrt(len(images)))
-        rows = math.ceil(len(images) / columns)
-        # White, as the gaps are, where the last row is not full; of lines and bars nothing.
-        is_image = event_kind(images.shape[1:]) == "images"
-        cells = np.full((rows * columns, *images.shape[1:]), 1.0 if is_image else np.nan)
-        cells[: len(images)] = images
-        return {self.name: drawing.event_grid(cells.reshape(rows, columns, *images.shape[1:]))}
+        return {self.name: visualize.in_a_square(functions.decode(self.codes))}

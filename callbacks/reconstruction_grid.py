@@ -5,14 +5,11 @@ import os
 import numpy as np
 from PIL import Image
 
-from keras_vae import drawing
+from keras_vae import visualize
 from keras_vae.arguments import flag
 from keras_vae.callbacks.helpers.frequency import EPOCH
-from keras_vae.callbacks.helpers.picture_callback import (
-    PictureCallback,
-    check_order,
-    checked_events,
-)
+from keras_vae.callbacks.helpers.picture_callback import PictureCallback, check_order
+from keras_vae.drawn_inputs import checked_events
 from keras_vae.model_functions import ModelFunctions
 
 
@@ -87,10 +84,4 @@ class ReconstructionGrid(PictureCallback):
 
     def draw(self, functions: ModelFunctions) -> dict[str, Image.Image]:
         """Originals, reconstructions, and their absolute difference if asked for."""
-        reconstructions = functions.reconstruct(self.images)
-        rows = [self.images, reconstructions]
-        if self.error_row:
-            rows.append(np.abs(reconstructions - self.images))
-        with_zero = self.error_row or self.images.ndim == 2
-        limits = drawing.span(self.images, with_zero=with_zero)
-        return {self.name: drawing.event_grid(np.stack(rows), limits=limits)}
+        return {self.name: visualize.reconstructions(functions, self.images, self.error_row)}

@@ -1,8 +1,8 @@
 """Variational autoencoders for Keras 3.
 
 `VAE` is the model, `networks` its encoders and decoders, whose builders stand here, too,
-`distributions` its likelihoods and priors, `datasets` its images. The callbacks live in
-`keras_vae.callbacks`, which needs none of the others.
+`distributions` its likelihoods and priors, `datasets` its images, `visualize` its pictures. The
+callbacks live in `keras_vae.callbacks`, which needs none of the others.
 """
 
 import importlib as _importlib
@@ -41,6 +41,7 @@ from keras_vae import (
     objectives,
     presets,
     tables,
+    visualize,
 )
 from keras_vae.networks import conv_decoder, conv_encoder, mlp_decoder, mlp_encoder
 from keras_vae.vae import VAE
@@ -62,6 +63,7 @@ __all__ = [
     "objectives",
     "presets",
     "tables",
+    "visualize",
 ]
 
 

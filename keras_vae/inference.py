@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import keras
 import tensorflow as tf
 
-from keras_vae import arguments, export, imputation
+from keras_vae import arguments, export, imputation, latent_walks
 from keras_vae.training.given_data import comes_in_batches, is_endless
 
 
@@ -77,6 +77,44 @@ class Inference(keras.Model):
         seed = random.randrange(2**31) if seed is None else arguments.seed("seed", seed)
         z = self.prior_distribution().sample(n, seed=tf.constant([seed, 0]))
         return self._in_batches(lambda *batch: self.decode(*batch).mean(), batch_size, z, condition)
+
+    def interpolate(
+        self, start, end, num_steps: int = 10, batch_size: int = 1024, condition=None
+    ) -> tf.Tensor:
+        """What is decoded on the straight line between the codes of pairs of images.
+
+        Args:
+            start: Images, `[n, *event]`.
+            end: As many.
+            num_steps: Int. Images of each pair, the reconstructions of both included. Defaults to
+                `10`.
+            batch_size: Int. How many pass through the networks at once. Defaults to `1024`.
+            condition: As for `encode`, for each pair. Defaults to `None`.
+
+        Returns:
+            `[n, num_steps, *event]`, float32. Deterministic.
+
+        Raises:
+            ValueError: If an argument is invalid, or the images are not such as `fit` takes, or not
+                as many.
+        """
+        self._check_built("interpolate")
+        arguments.count("num_steps", num_steps, least=2)
+        ends = [self.embed(images, batch_size, condition).numpy() for images in (start, end)]
+        if len(ends[0]) != len(ends[1]):
+            raise ValueError(
+                "`start` and `end` must be as many images. "
+                f"Received: {len(ends[0])} and {len(ends[1])}"
+            )
+        walks = latent_walks.between(*ends, num_steps)
+        codes = tf.reshape(walks, [-1, self.latent_dim])
+        conditions = self.conditions(condition, len(ends[0]))
+        if conditions is not None:
+            condition = tf.repeat(conditions, num_steps, axis=0)
+        images = self._in_batches(
+            lambda *batch: self.decode(*batch).mean(), batch_size, codes, condition
+        )
+        return tf.reshape(images, [len(ends[0]), num_steps, *images.shape[1:]])
 
     def impute(
         self,

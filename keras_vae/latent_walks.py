@@ -38,3 +38,19 @@ def grid(latents: tuple[int, int], values, centre) -> np.ndarray:
     codes[:, :, down] = np.reshape(values, (-1, 1))
     codes[:, :, along] = values
     return codes
+
+
+def between(start, end, num_steps: int) -> np.ndarray:
+    """A row of codes for each pair, at equal distances on the line between the two.
+
+    Args:
+        start: `[n, latent]`.
+        end: `[n, latent]`.
+        num_steps: Int. Codes a row, both ends included.
+
+    Returns:
+        `[n, num_steps, latent]`, float32.
+    """
+    share = np.linspace(0, 1, num_steps, dtype=np.float32)[:, None]
+    start, end = (np.asarray(codes, np.float32)[:, None] for codes in (start, end))
+    return (1 - share) * start + share * end

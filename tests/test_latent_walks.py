@@ -17,3 +17,10 @@ def test_a_grid_moves_the_first_latent_down_and_the_second_along():
     assert codes.shape == (3, 3, 3)
     np.testing.assert_array_equal(codes[1, 2], [3, 0, 2])
     np.testing.assert_array_equal(codes[2, 0], [1, 0, 3])
+
+
+def test_a_line_has_both_ends_and_equal_steps():
+    codes = latent_walks.between([[0.0, 4.0], [1.0, 1.0]], [[3.0, 1.0], [1.0, -2.0]], 4)
+    np.testing.assert_allclose(codes[0], [[0, 4], [1, 3], [2, 2], [3, 1]], atol=1e-6)
+    np.testing.assert_allclose(codes[1], [[1, 1], [1, 0], [1, -1], [1, -2]], atol=1e-6)
+    assert codes.dtype == np.float32

@@ -4,14 +4,12 @@ import abc
 import os
 from pathlib import Path
 
-import numpy as np
 from PIL import Image
 
 from keras_vae import drawing
 from keras_vae.arguments import path
 from keras_vae.callbacks.helpers.frequency import EPOCH, Frequency
 from keras_vae.callbacks.helpers.run_callback import RunCallback
-from keras_vae.event_kinds import event_kind
 from keras_vae.files import write_whole
 from keras_vae.model_functions import ModelFunctions
 
@@ -108,66 +106,6 @@ class PictureCallback(RunCallback, abc.ABC):
                     self.summaries.image(name, picture, number)
 
 
-def checked_events(events, argument: str = "images") -> np.ndarray:
-    """What is drawn, as a float32 array `[n, *event]`: images in [0, 1], series, or rows.
-
-    Args:
-        events: What the user gave.
-        argument: As what.
-
-    Raises:
-        ValueError: If it is not floating point, of no kind that can be drawn, or images beyond
-            [0, 1].
-    """
-    events = np.asarray(events)
-    if events.ndim < 2 or events.size == 0 or events.dtype.kind != "f":
-        raise ValueError(
-            f"Invalid value for argument `{argument}`. Expected floating point images [n, height, "
-            "width, channels] with 1 or 3 channels, or [n, height, width]; series [n, time, "
-            f"features]; or rows [n, columns]. Received: {events.dtype} {events.shape}"
-        )
-    try:
-        kind = event_kind(events.shape[1:])
-    except ValueError as error:
-        raise ValueError(f"Invalid value for argument `{argument}`. {error}") from None
-    # NaN is what was not observed, and compares as neither.
-    if kind == "images" and ((events < 0) | (events > 1)).any():
-        raise ValueError(
-            f"Invalid value for argument `{argument}`. Expected values in [0, 1]. "
-            f"Received: values from {np.nanmin(events)} to {np.nanmax(events)}"
-        )
-    if not np.isfinite(events[~np.isnan(events)]).all() or np.isnan(events).all():
-        raise ValueError(
-            f"Invalid value for argument `{argument}`. Expected numbers, or NaN where nothing was "
-            "observed. Received: infinite ones, or NaN alone"
-        )
-    return events.astype(np.float32)
-
-
-def checked_inputs(images, argument: str = "images") -> np.ndarray:
-    """What is only encoded, and not drawn itself, as a float32 array `[n, *event]`.
-
-    Args:
-        images: What the user gave.
-        argument: As what.
-
-    Raises:
-        ValueError: If it is not floating point, of that rank, and finite.
-    """
-    images = np.asarray(images)
-    if images.ndim < 2 or images.size == 0 or images.dtype.kind != "f":
-        raise ValueError(
-            f"Invalid value for argument `{argument}`. Expected floating point [n, *event], as the "
-            f"encoder takes it. Received: {images.dtype} {images.shape}"
-        )
-    if not np.isfinite(images).all():
-        raise ValueError(
-            f"Invalid value for argument `{argument}`. Expected finite numbers. Received: NaN or "
-            "infinite ones"
-        )
-    return images.astype(np.float32)
-
-
 def check_order(images, folder):
     """Raises a `ValueError` if folder and images stand in each other's place."""
     if isinstance(images, str | os.PathLike) and not isinstance(folder, str | os.PathLike):
@@ -175,20 +113,3 @@ def check_order(images, folder):
             "`images` and `folder` are swapped. Pass the images first, then the folder. "
             f"Received: images={images!r}"
         )
-
-
-def checked_latent_dim(functions: ModelFunctions, given: int | None, images=None) -> int:
-    """The number of latents, as given or as the model tells.
-
-    Args:
-        functions: The model's functions.
-        given: The argument `latent_dim`, or `None`.
-        images: Images to encode where the model does not tell. Defaults to `None`.
-
-    Raises:
-        ValueError: If there is no telling.
-    """
-    latent_dim = functions.latent_dim(images) if given is None else given
-    if latent_dim is None:
-        raise ValueError("The model does not tell how many latents it has. Pass `latent_dim=`.")
-    return latent_dim

@@ -164,7 +164,7 @@ class VAEDetector(OutlierMixin, BaseEstimator):
         with _python_seed(self._seed):
             encoder = networks.mlp_encoder((columns,), latent_dim, sizes, scale="log_variance")
             decoder = networks.mlp_decoder((columns,), latent_dim, sizes[::-1])
-        likelihood = Gaussian(learn_scale=True)
+        likelihood = Gaussian(1.0, learn_scale=True)
         return VAE(encoder, decoder, likelihood=likelihood, beta=self.beta, seed=self._seed)
 
     def _rows(self, X):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_vae.callbacks import latent_traversal
+from keras_vae import drawing
 from keras_vae.callbacks.latent_traversal import LatentTraversal
 
 SCALES = np.array([0.5, 0.01, 1.0], np.float32)
@@ -29,14 +29,14 @@ def encode(images):
 def drawn(monkeypatch):
     """What is drawn: arguments of `drawing.event_grid`, with the codes that the images tell."""
     calls = []
-    original = latent_traversal.drawing.event_grid
+    original = drawing.event_grid
 
     def record(cells, row_labels=None, **options):
         codes = (cells.reshape(*cells.shape[:2], -1)[..., :3] - 0.5) * 4
         calls.append({"codes": codes, "row_labels": row_labels, **options})
         return original(cells, row_labels, **options)
 
-    monkeypatch.setattr(latent_traversal.drawing, "event_grid", record)
+    monkeypatch.setattr(drawing, "event_grid", record)
     return calls
 
 
@@ -100,8 +100,8 @@ def test_rows_are_sorted_by_kl_and_the_grid_has_the_first_two(
 
 def test_without_arguments_walks_where_the_prior_is(make_vae, images, tmp_path):
     traversal = LatentTraversal(tmp_path)
-    np.testing.assert_allclose(traversal.values[[0, -1]], [-2.5, 2.5])
-    np.testing.assert_array_equal(traversal.grid_values, traversal.values)
+    np.testing.assert_allclose(traversal.traversal.values[[0, -1]], [-2.5, 2.5])
+    np.testing.assert_array_equal(traversal.traversal.grid_values, traversal.traversal.values)
 
 
 def test_the_grid_has_limits_of_its_own(make_vae, images, tmp_path, drawn):
@@ -142,9 +142,9 @@ def test_tables_and_scaled_images_are_only_encoded(make_vae, images, tmp_path, d
 
 
 def test_quantiles_are_those_of_the_prior(tmp_path):
-    values = LatentTraversal(tmp_path, quantiles=(0.05, 0.95), num_steps=3).values
+    values = LatentTraversal(tmp_path, quantiles=(0.05, 0.95), num_steps=3).traversal.values
     np.testing.assert_allclose(values, [-1.644854, 0, 1.644854], atol=1e-6)
-    values = LatentTraversal(tmp_path, quantiles=(0.1, 0.7), num_steps=3).values
+    values = LatentTraversal(tmp_path, quantiles=(0.1, 0.7), num_steps=3).traversal.values
     np.testing.assert_allclose(values, [-1.281552, -0.253347, 0.524401], atol=1e-6)
 
 

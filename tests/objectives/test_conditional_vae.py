@@ -277,3 +277,13 @@ def test_evaluation_asks_for_labels(make_cvae, images):
     for data in (images, tf.data.Dataset.from_tensor_slices(images).batch(10)):
         with pytest.raises(ValueError, match="needs a condition for every image"):
             evaluation.evaluate_elbo(make_cvae(), data, progress=False)
+
+
+def test_an_interpolation_keeps_the_condition_of_its_pair(make_cvae):
+    vae = make_cvae()
+    x, labels = np.random.default_rng(0).random((2, 3, 4, 4, 1), dtype=np.float32), [0, 2, 1]
+    walked = vae.interpolate(*x, num_steps=4, condition=np.array(labels))
+    for index, label in enumerate(labels):
+        ends = [vae.embed(x[side, [index]], condition=np.array([label])) for side in (0, 1)]
+        found = vae.decode((2 * ends[0] + ends[1]) / 3, condition=np.array([label])).mean()
+        np.testing.assert_allclose(walked[index, 1], found[0], atol=1e-5)
