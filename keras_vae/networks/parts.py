@@ -48,7 +48,10 @@ def posterior_parameters(features, latent_dim, scale, full_covariance, initializ
     scale = PositiveScale(scale, dtype="float32", name="scale")(raw_scale)
     if not full_covariance:
         return {"loc": loc, "scale": scale}
-    entries = layers.Dense(math.comb(units, 2), dtype="float32", name="off_diagonal")
+    # From zeros: a posterior begins as the factorised one.
+    entries = layers.Dense(
+        math.comb(units, 2), kernel_initializer="zeros", dtype="float32", name="off_diagonal"
+    )
     return {"loc": loc, "scale": scale, "off_diagonal": entries(features)}
 
 

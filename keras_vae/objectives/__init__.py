@@ -9,12 +9,14 @@ from keras_vae.objectives.dip_vae import DIPVAE
 from keras_vae.objectives.factor_vae import FactorVAE
 from keras_vae.objectives.info_vae import InfoVAE
 from keras_vae.objectives.iwae import IWAE
+from keras_vae.objectives.piwae import PIWAE
 from keras_vae.objectives.vamp_prior_vae import VampPriorVAE
 from keras_vae.objectives.wae import WAE
 
 __all__ = [
     "DIPVAE",
     "IWAE",
+    "PIWAE",
     "WAE",
     "AnnealedVAE",
     "Autoencoder",

@@ -23,7 +23,11 @@ class IWAE(VAE):
     `missing=True` it is the MIWAE (Mattei & Frellsen, 2019), whose bound is of log p(x_observed).
 
     As K grows the encoder's gradient drowns in noise; `gradient="doubly_reparameterized"` has the
-    same mean and does not, and is to be preferred.
+    same mean and does not, and is to be preferred. With several bounds (`num_bounds=M`) the loss is
+    the mean of M bounds of K samples each, the MIWAE of Rainforth et al., "Tighter variational
+    bounds are not necessarily better" (2018), equation 9; with `elbo_share` it is their CIWAE,
+    equation 10, share * ELBO + (1 - share) * IWAE. Their third, of other bounds for encoder and
+    decoder, is `PIWAE`.
 
     References: Burda, Grosse & Salakhutdinov, "Importance weighted autoencoders" (2016), equation
     8; Tucker et al., "Doubly reparameterized gradient estimators for Monte Carlo objectives"
@@ -32,6 +36,9 @@ class IWAE(VAE):
     Args:
         num_samples: Int. K, at least 1. Defaults to `5`.
         gradient: `"reparameterized"` or `"doubly_reparameterized"`. Defaults to the first.
+        num_bounds: Int. Bounds an image, each of K samples of its own. Defaults to `1`.
+        elbo_share: Float in [0, 1]. How much of the loss is the mean of single-sample bounds, with
+            the first gradient alone. Defaults to `0.0`.
         **kwargs: As `VAE` takes them; `beta` weights log q(z|x) - log p(z) inside the sum.
 
     Raises:
@@ -39,12 +46,28 @@ class IWAE(VAE):
     """
 
     def __init__(
-        self, encoder, decoder, num_samples: int = 5, gradient: str = GRADIENTS[0], **kwargs
+        self,
+        encoder,
+        decoder,
+        num_samples: int = 5,
+        gradient: str = GRADIENTS[0],
+        num_bounds: int = 1,
+        elbo_share: float = 0.0,
+        **kwargs,
     ):
         arguments.unused("IWAE", kwargs, "free_bits", "kl_balance")
         super().__init__(encoder, decoder, **kwargs)
         self.num_samples = arguments.count("num_samples", num_samples)
         self.gradient = arguments.one_of("gradient", gradient, GRADIENTS)
+        self.num_bounds = arguments.count("num_bounds", num_bounds)
+        self.elbo_share = arguments.number("elbo_share", elbo_share, least=0)
+        if self.elbo_share > 1:
+            raise arguments.invalid("elbo_share", "a number from 0 to 1", elbo_share)
+        if self.elbo_share and self.gradient != GRADIENTS[0]:
+            raise ValueError(
+                "`elbo_share` is for the plain gradient. Received: "
+                f"elbo_share={elbo_share} with gradient={gradient!r}"
+            )
         if self.reduction != "sum":
             raise ValueError(
                 "A bound on log p(x) is a sum over pixels and latents: pass reduction='sum'. "
@@ -52,34 +75,75 @@ class IWAE(VAE):
             )
 
     def forward(self, x, condition, training):
-        """The terms of K samples an image, and what weighting them gains."""
+        """The terms of all samples of an image, and what weighting them gains."""
+        count = self.num_bounds * self.num_samples
         posterior = self.encode(x, condition)
-        noise = self.noise(tf.shape(x)[0], (self.num_samples, self.latent_dim), training)
+        noise = self.noise(tf.shape(x)[0], (count, self.latent_dim), training)
         z = self.reparameterize(posterior, tf.transpose(noise, [1, 0, 2]))
-        doubly = self.gradient == "doubly_reparameterized"
-        weights = []  # Known only after the decoder, whose gradient comes back before the code's.
-        if doubly:
-            posterior, z = _stopped(posterior), _weighted_gradient(z, weights)
+        factors = []  # Known only after the decoder, whose gradient comes back before the code's.
+        density, z_of_density, z = self.for_gradient(posterior, z, factors)
         likelihood = self.decode(tf.reshape(z, [-1, self.latent_dim]), condition)
-        repeated = tf.repeat(tf.cast(x, tf.float32)[None], self.num_samples, axis=0)
+        repeated = tf.repeat(tf.cast(x, tf.float32)[None], count, axis=0)
         terms = self.distortion(likelihood, tf.reshape(repeated, [-1, *self.event_shape]))
         distortion, groups = tf.nest.map_structure(
-            lambda nats: tf.reshape(nats, [self.num_samples, -1]), terms
+            lambda nats: tf.reshape(nats, [count, -1]), terms
         )
-        rate = posterior.log_prob(z) - self.prior_distribution().log_prob(z)
-        log_weights = -distortion - self.beta * rate
-        weights.append(tf.stop_gradient(tf.nn.softmax(log_weights, axis=0)))
-        bound = tf.reduce_logsumexp(log_weights, axis=0) - math.log(self.num_samples)
+        log_posterior = density.log_prob(z_of_density)
+        log_prior = self.prior_distribution().log_prob(z)
+        rate = log_posterior - log_prior
+        bound = self.bound(distortion, log_posterior, log_prior, factors)
         reconstruction, kl = tf.reduce_mean(distortion, axis=0), tf.reduce_mean(rate, axis=0)
         gain = -bound - reconstruction - self.beta * kl
-        images = tf.reshape(likelihood.mean(), [self.num_samples, -1, *self.event_shape])
+        images = tf.reshape(likelihood.mean(), [count, -1, *self.event_shape])
         regularizers = {"kl_loss": (self.beta, kl), "importance_gain": (1.0, gain)}
         groups = {name: tf.reduce_mean(nats, axis=0) for name, nats in groups.items()}
         return self.score(images[0], reconstruction, kl, regularizers, groups)
 
+    def for_gradient(self, posterior, z, factors: list) -> tuple:
+        """What the bound is made of, as far as its gradient is concerned.
+
+        Args:
+            posterior: q(z|x).
+            z: Samples of it, `[count, batch, latent]`.
+            factors: A list that `bound` fills; what a gradient is multiplied by, `[count, batch]`.
+
+        Returns:
+            A density, the codes that it is asked about, and those that decoder and prior are given.
+            Their values are those of the arguments.
+        """
+        if self.gradient == "doubly_reparameterized":
+            z = with_scaled_gradient(z, factors)
+            return _stopped(posterior), z, z
+        return posterior, z, z
+
+    def bound(self, distortion, log_posterior, log_prior, factors: list) -> tf.Tensor:
+        """The bound of each image, nats, `[batch]`.
+
+        Args:
+            distortion: -log p(x|z) of each sample, `[count, batch]`.
+            log_posterior: log q(z|x), of that shape.
+            log_prior: log p(z), of that shape.
+            factors: As for `for_gradient`; to be filled.
+        """
+        log_weights = -distortion - self.beta * (log_posterior - log_prior)
+        by_bound = tf.reshape(log_weights, [self.num_bounds, self.num_samples, -1])
+        weights = tf.reshape(tf.nn.softmax(by_bound, axis=1), tf.shape(log_weights))
+        factors.append(tf.stop_gradient(weights))
+        bounds = tf.reduce_logsumexp(by_bound, axis=1) - math.log(self.num_samples)
+        tight = tf.reduce_mean(bounds, axis=0)
+        if not self.elbo_share:
+            return tight
+        loose = tf.reduce_mean(log_weights, axis=0)
+        return self.elbo_share * loose + (1 - self.elbo_share) * tight
+
     def get_config(self) -> dict:
         """The constructor's arguments."""
-        config = {"num_samples": self.num_samples, "gradient": self.gradient}
+        config = {
+            "num_samples": self.num_samples,
+            "gradient": self.gradient,
+            "num_bounds": self.num_bounds,
+            "elbo_share": self.elbo_share,
+        }
         return {**super().get_config(), **config}
 
 
@@ -93,11 +157,11 @@ def _stopped(posterior):
     return diagonal_normal(tf.stop_gradient(posterior.mean()), tf.stop_gradient(posterior.stddev()))
 
 
-def _weighted_gradient(z, weights):
-    """`z`, whose gradient is multiplied by `weights[0]`, a list filled before it flows back."""
+def with_scaled_gradient(z, factors):
+    """`z`, whose gradient is multiplied by `factors[0]`, a list filled before it flows back."""
 
     @tf.custom_gradient
     def identity(z):
-        return tf.identity(z), lambda upstream: upstream * weights[0][..., None]
+        return tf.identity(z), lambda upstream: upstream * factors[0][..., None]
 
     return identity(z)

@@ -16,16 +16,19 @@ BELOW = RANDOM.normal(size=(4, 3)).astype("float32")
 NOISE = RANDOM.normal(size=(4, 3)).astype("float32")
 
 
-def lower_triangles():
+def lower_triangles(relative=True):
     """L of every image, written out entry by entry."""
     lower = np.stack([np.diag(row) for row in np.float64(SCALE)])
     lower[:, 1, 0], lower[:, 2, 0], lower[:, 2, 1] = np.float64(BELOW).T
+    if relative:
+        lower[:, 1, 0] *= SCALE[:, 1]
+        lower[:, 2, :2] *= SCALE[:, [2]]
     return lower
 
 
-def full_covariance():
+def full_covariance(relative=True):
     parameters = {"loc": LOC, "scale": SCALE, "off_diagonal": BELOW}
-    return distributions.FullCovarianceNormal().distribution(parameters)
+    return distributions.FullCovarianceNormal(relative).distribution(parameters)
 
 
 def bent_flow(latents=3, **arguments):
@@ -41,8 +44,9 @@ def bent_flow(latents=3, **arguments):
 # Full covariance ---------------------------------------------------------------------------
 
 
-def test_the_full_covariance_is_that_of_its_triangle():
-    posterior, lower = full_covariance(), lower_triangles()
+@pytest.mark.parametrize("relative", [True, False])
+def test_the_full_covariance_is_that_of_its_triangle(relative):
+    posterior, lower = full_covariance(relative), lower_triangles(relative)
     assert (posterior.batch_shape, posterior.event_shape) == ((4,), (3,))
     covariance = lower @ lower.transpose(0, 2, 1)
     np.testing.assert_allclose(posterior.covariance(), covariance, rtol=1e-5, atol=1e-6)
@@ -66,6 +70,26 @@ def test_samples_of_the_full_covariance_have_it():
     for image in range(4):
         found = np.cov(z[:, image].T)
         assert np.all(np.abs(found - covariance[image]) < error[image])
+
+
+def test_a_full_covariance_begins_as_the_factorised_gaussian(make_vae, images):
+    keras.utils.set_random_seed(0)
+    encoder = keras_vae.networks.mlp_encoder((4, 4, 1), 3, [5], full_covariance=True)
+    posterior = distributions.FullCovarianceNormal().distribution(encoder(images))
+    expected = distributions.DiagonalNormal().distribution(encoder(images))
+    np.testing.assert_allclose(posterior.stddev(), expected.stddev(), rtol=1e-6)
+    prior = distributions.get_prior("standard_normal").distribution(3)
+    found, wanted = (distributions.kl_divergence(q, prior) for q in (posterior, expected))
+    np.testing.assert_allclose(found, wanted, rtol=1e-4)
+
+
+def test_a_full_covariance_of_an_older_file_keeps_its_units():
+    config = distributions.FullCovarianceNormal().get_config()
+    assert distributions.FullCovarianceNormal.from_config(config).relative
+    config.pop("relative")
+    assert not distributions.FullCovarianceNormal.from_config(config).relative
+    with pytest.raises(ValueError, match="relative='no'"):
+        distributions.FullCovarianceNormal("no")
 
 
 def test_a_full_covariance_needs_an_encoder_that_gives_one(make_vae):

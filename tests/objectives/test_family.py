@@ -43,6 +43,10 @@ MEMBERS = {
         {"num_samples": 3, "gradient": "doubly_reparameterized"},
         {"kl_loss": "beta", "importance_gain": None},
     ),
+    "PIWAE": (
+        {"num_samples": 2, "num_bounds": 2},
+        {"kl_loss": "beta", "importance_gain": None},
+    ),
     "InfoVAE": (
         {"beta": 0.5, "mmd_weight": 20.0, "kernel": "imq"},
         {"kl_loss": "beta", "mmd_loss": "mmd_weight"},
@@ -277,6 +281,7 @@ images, labels = np.random.default_rng(0).random((16, 4, 4, 1), dtype=np.float32
 mirrored = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 small = {"ConditionalVAE": {"condition_dim": 3}, "VampPriorVAE": {"num_pseudo_inputs": 4}}
 small |= {"IWAE": {"num_samples": 2}, "FactorVAE": {"discriminator_sizes": (4,)}}
+small |= {"PIWAE": {"num_samples": 2, "num_bounds": 2}}
 for name in objectives.__all__:
     keras.utils.set_random_seed(1)
     with mirrored.scope():

@@ -134,3 +134,30 @@ def test_arguments_are_checked(make_vae, argument, value):
         ValueError, match=rf"`{argument}`. Expected .* Received: {argument}={value!r}"
     ):
         make_vae(IWAE, **{argument: value})
+
+
+@pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
+def test_several_bounds_and_a_share_of_single_ones_in_numpy(make_vae, images, share):
+    vae = make_vae(IWAE, num_samples=3, num_bounds=4, elbo_share=share, beta=0.5, eager=True)
+    noise = tf.transpose(vae.noise(20, (12, 2), True), [1, 0, 2])
+    distortion, rate = sampled_terms(vae, images, noise)
+    log_weights = -distortion - 0.5 * rate
+    bounds = np.log(np.mean(np.exp(log_weights.reshape(4, 3, 20)), axis=1)).mean(axis=0)
+    expected = share * log_weights.mean(axis=0) + (1 - share) * bounds
+    logs = vae.train_on_batch(images, return_dict=True)
+    assert logs["loss"] == pytest.approx(-np.mean(expected), rel=1e-5)
+    assert vae.get_config()["num_bounds"] == 4 and vae.get_config()["elbo_share"] == share
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"num_bounds": 0}, "num_bounds=0"),
+        ({"elbo_share": 1.5}, "elbo_share=1.5"),
+        ({"elbo_share": -0.1}, "elbo_share=-0.1"),
+        ({"elbo_share": 0.5, "gradient": "doubly_reparameterized"}, "for the plain gradient"),
+    ],
+)
+def test_bounds_and_shares_are_checked(make_vae, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        make_vae(IWAE, **arguments)
