@@ -67,12 +67,17 @@ def model_for(cls, x, latent_dim, likelihood, kind, verbose, settings):
     events = looked.examples
     shape = events.shape[1:]
     kind, why_kind = _kind(shape, kind)
-    missing = bool(np.isnan(events).any())
-    if missing and settings.pop("missing", True) is False:
+    has_holes = bool(np.isnan(events).any())
+    missing = arguments.flag("missing", settings.pop("missing", has_holes))
+    if has_holes and not missing:
         raise ValueError(
             "There are NaN in the data. Received: missing=False. Fill them, or leave `missing` out."
         )
-    encoder, decoder, why_networks = _networks(shape, kind, latent_dim, missing)
+    encoder_settings = (("missing", True),) if missing else ()
+    posterior = settings.get("posterior", "diagonal_normal")
+    if isinstance(distributions.get_posterior(posterior), distributions.FullCovarianceNormal):
+        encoder_settings = (("full_covariance", True), *encoder_settings)
+    encoder, decoder, why_networks = _networks(shape, kind, latent_dim, encoder_settings)
     if likelihood is None:
         part, why_likelihood = _likelihood(events)
         chosen, code = part.build(), part.code()
@@ -122,8 +127,8 @@ def _look(x):
     if hasattr(x, "columns") or isinstance(x, dict):
         raise ValueError(
             "Columns of several kinds are a table. "
-            f"Received: {type(x).__name__}. Use `keras_vae.tables.TableVAE(keras_vae.tables.Table."
-            "infer(frame), latent_dim)`, or pass one array of numbers, `frame.to_numpy()`."
+            f"Received: {type(x).__name__}. Use `keras_vae.tables.TableVAE.for_data(frame)`, or "
+            "pass one array of numbers, `frame.to_numpy()`."
         )
     try:
         x = np.asarray(x)
@@ -249,14 +254,13 @@ def _kind(shape, given):
 # What suits them -----------------------------------------------------------------------------
 
 
-def _networks(shape, kind, latent_dim, missing):
+def _networks(shape, kind, latent_dim, encoder_settings):
     """Encoder, decoder, and why these."""
-    named = (("missing", True),) if missing else ()
     values = math.prod(shape)
 
     def pair(name, *sizes, reverse=()):
         return (
-            Part(networks, f"{name}_encoder", (shape, latent_dim), (*sizes, *named)),
+            Part(networks, f"{name}_encoder", (shape, latent_dim), (*sizes, *encoder_settings)),
             Part(networks, f"{name}_decoder", (shape, latent_dim), tuple(reverse) or sizes),
         )
 

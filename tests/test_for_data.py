@@ -194,6 +194,13 @@ def test_bad_arguments_are_refused(arguments, message):
         keras_vae.VAE.for_data(normal(12), **arguments)
 
 
+def test_networks_suit_what_else_is_asked_for():
+    vae = keras_vae.VAE.for_data(normal(12), 3, missing=True, verbose=False)
+    assert np.isfinite(vae.encode(with_holes(normal(12)).astype("float32")).mean()).all()
+    vae = keras_vae.VAE.for_data(normal(12), 3, posterior="full_covariance_normal", verbose=False)
+    assert vae.encode(normal(12).astype("float32")).covariance().shape == (40, 3, 3)
+
+
 def test_missing_values_are_not_hidden():
     with pytest.raises(ValueError, match=r"missing=False\. Fill them"):
         keras_vae.VAE.for_data(with_holes(normal(12)), missing=False)

@@ -58,6 +58,7 @@ MEMBERS = {
         "class": objectives.IWAE,
         "model": {"num_samples": 5, "gradient": "doubly_reparameterized"},
     },
+    "piwae": {"class": objectives.PIWAE, "model": {"num_samples": 5, "num_bounds": 5}},
     "vamp_prior_vae": {
         "class": objectives.VampPriorVAE,
         "model": {"num_pseudo_inputs": PSEUDO_INPUTS},

@@ -53,6 +53,23 @@ class TableModel:
         ValueError: If an argument is invalid, or the networks do not fit the table.
     """
 
+    @classmethod
+    def for_data(cls, x, latent_dim: int | None = None, **settings):
+        """A model of the table that `Table.infer` takes a frame for, which it prints.
+
+        Args:
+            x: A frame, or a dict of columns.
+            latent_dim: As for the constructor. Defaults to `None`.
+            **settings: Further arguments of the constructor.
+
+        Returns:
+            A model that is not compiled.
+
+        Raises:
+            ValueError: As `Table.infer` and the constructor do.
+        """
+        return cls(Table.infer(x), latent_dim, **settings)
+
     def __init__(
         self,
         table: Table,

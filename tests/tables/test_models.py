@@ -285,3 +285,11 @@ except ImportError as error:
     print(error)
 """
     assert "pip install 'keras-vae[tables]'" in run_python(program)
+
+
+def test_for_data_is_the_model_of_the_table_that_is_inferred(capsys):
+    frame = pd.DataFrame({"age": [20.5, 31.2, 44.0, 50.1], "sex": ["f", "m", "m", "f"]})
+    vae = TableVAE.for_data(frame, latent_dim=2, beta=0.5)
+    assert "age" in capsys.readouterr().out
+    assert vae.table.summary() == Table.infer(frame, verbose=False).summary()
+    assert (vae.latent_dim, float(vae.beta)) == (2, 0.5)
