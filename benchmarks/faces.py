@@ -16,8 +16,8 @@ what chooses there is none).
 - `bits`: bits a dimension of a discretized logistic, for the VAE and the VampPrior.
 - `networks`: held-out bits a dimension and seconds a step of residual networks by depth and
   normalisation, of a plain stack, and of an MLP.
-- `pictures`: reconstructions of held-out faces, samples of the prior, and a walk from one face to
-  another, in reconstructions.png, samples.png and walk.png.
+- `pictures`: reconstructions of held-out faces, samples of the prior, and walks from one face of
+  the training to another, in reconstructions.png, samples.png and walk.png.
 """
 
 import argparse
@@ -186,7 +186,13 @@ def pictures(train, valid, test, options):
     keras.utils.set_random_seed(0)
     likelihood = Gaussian()
     vae = keras_vae.VAE.for_data(train, 20, likelihood=likelihood, seed=0)
-    fit(vae, train, options.steps or 4000, batch_size=50)
+    vae.compile(keras.optimizers.Adam(1e-3))
+    data = keras_vae.datasets.from_arrays(train, batch_size=50)
+    stop = keras.callbacks.EarlyStopping(
+        "val_elbo", mode="max", patience=20, restore_best_weights=True
+    )
+    epochs = (options.steps or 4000) // len(data)
+    vae.fit(data, validation_data=valid, epochs=epochs, verbose=0, callbacks=[stop])
     chosen = test[:: max(1, len(test) // 10)][:10]
     grid = np.stack([chosen, vae.reconstruct(chosen).numpy()])
     folder = options.output_dir
@@ -195,7 +201,8 @@ def pictures(train, valid, test, options):
     drawing.image_grid(samples.reshape(4, 10, *train.shape[1:]), scale=2).save(
         folder / "samples.png"
     )
-    codes = vae.embed(chosen).numpy()
+    # Of a film's last frames all are alike: the walk is between faces of the training.
+    codes = vae.embed(train[:: len(train) // 10][:10]).numpy()
     share = np.linspace(0, 1, 10, dtype=np.float32)[:, None]
     walks = [(1 - share) * codes[a] + share * codes[b] for a, b in ((0, 5), (2, 7), (4, 9))]
     walked = vae.decode(np.concatenate(walks)).mean().numpy().reshape(3, 10, *train.shape[1:])
