@@ -8,6 +8,7 @@ import math
 import statistics
 import warnings
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -170,7 +171,7 @@ def latent_traversal(
         images, around, None, num_steps, limits, quantiles, None, num_rows, latent_dim
     )
     traversal.prepare(functions)
-    return traversal.draw(functions)["latents"]
+    return traversal.rows(functions, traversal.look(functions))
 
 
 def latent_grid(
@@ -212,10 +213,7 @@ def latent_grid(
         images, around, latents, num_steps, limits, quantiles, None, None, latent_dim
     )
     traversal.prepare(functions)
-    pictures = traversal.draw(functions)
-    if "grid" not in pictures:
-        raise ValueError("A grid is over two latents. Received: a model with one")
-    return pictures["grid"]
+    return traversal.grid(functions, traversal.look(functions))
 
 
 def prior_codes(functions: ModelFunctions, num_images, seed, latent_dim) -> np.ndarray:
@@ -236,6 +234,22 @@ def in_a_square(images) -> Image.Image:
     cells = np.full((rows * columns, *images.shape[1:]), 1.0 if is_image else np.nan)
     cells[: len(images)] = images
     return drawing.event_grid(cells.reshape(rows, columns, *images.shape[1:]))
+
+
+class View(NamedTuple):
+    """What is known of a model's latents when they are drawn.
+
+    Attributes:
+        centre: `[latent]`. Where latents stay that do not vary.
+        rest: What that is, in words.
+        kl: `[latent]`, nats, or `None` if it is not known.
+        order: `[latent]`. The latents, the largest KL first.
+    """
+
+    centre: np.ndarray
+    rest: str
+    kl: np.ndarray | None
+    order: np.ndarray
 
 
 class Traversal:
@@ -286,42 +300,60 @@ class Traversal:
         self._measures = self.images is not None or self._encodes_own_samples(functions)
 
     def draw(self, functions: ModelFunctions) -> dict[str, Image.Image]:
-        """A row for each latent, and the grid over two latents."""
+        """A row for each latent, and, of two latents or more, the grid over two."""
+        view = self.look(functions)
+        pictures = {"latents": self.rows(functions, view)}
+        if self._latent_dim > 1:
+            pictures["grid"] = self.grid(functions, view)
+        return pictures
+
+    def look(self, functions: ModelFunctions) -> "View":
+        """What both pictures are drawn from."""
         centre, rest = np.zeros(self._latent_dim, np.float32), "0"
         if self.around is not None:
             centre, rest = functions.encode(self.around).loc[0], "the code of an image"
         kl = self._kl(functions) if self._measures else None
         order = np.arange(self._latent_dim) if kl is None else np.argsort(-kl, kind="stable")
-        rows = order[: self.num_rows]
+        return View(centre, rest, kl, order)
+
+    def rows(self, functions: ModelFunctions, view: "View") -> Image.Image:
+        """A row for each latent."""
+        rows = view.order[: self.num_rows]
         measured = f"{_NUM_SAMPLES} samples of the model"
         if self.images is not None:
             measured = f"{len(self.images)} images"
         sorting = "in their order"
-        if kl is not None:
+        if view.kl is not None:
             sorting = f"the largest KL first (nats, mean over {measured})"
-        pictures = {
-            "latents": drawing.event_grid(
-                _decode(functions, latent_walks.rows(rows, self.values, centre)),
-                [_named(latent, kl) for latent in rows],
-                title=f"One latent a row, {sorting}; the others stay at {rest}",
-                column_labels=_written(self.values),
-                column_title="value of the row's latent, in standard deviations of the prior",
-            )
-        }
-        if self._latent_dim > 1:
-            latents = self.latents or tuple(order[:2].tolist())
-            chosen = ", those of the largest KL" if self.latents is None and kl is not None else ""
-            values = _written(self.grid_values)
-            down, along = (_named(latent, kl) for latent in latents)
-            pictures["grid"] = drawing.event_grid(
-                _decode(functions, latent_walks.grid(latents, self.grid_values, centre)),
-                values,
-                title=f"Two latents at once{chosen}; the others stay at {rest}",
-                column_labels=values,
-                row_title=down,
-                column_title=f"{along}    (values in standard deviations of the prior)",
-            )
-        return pictures
+        return drawing.event_grid(
+            _decode(functions, latent_walks.rows(rows, self.values, view.centre)),
+            [_named(latent, view.kl) for latent in rows],
+            title=f"One latent a row, {sorting}; the others stay at {view.rest}",
+            column_labels=_written(self.values),
+            column_title="value of the row's latent, in standard deviations of the prior",
+        )
+
+    def grid(self, functions: ModelFunctions, view: "View") -> Image.Image:
+        """Two latents at once.
+
+        Raises:
+            ValueError: If the model has one.
+        """
+        if self._latent_dim < 2:
+            raise ValueError("A grid is over two latents. Received: a model with one")
+        latents = self.latents or tuple(view.order[:2].tolist())
+        is_chosen = self.latents is None and view.kl is not None
+        chosen = ", those of the largest KL" if is_chosen else ""
+        values = _written(self.grid_values)
+        down, along = (_named(latent, view.kl) for latent in latents)
+        return drawing.event_grid(
+            _decode(functions, latent_walks.grid(latents, self.grid_values, view.centre)),
+            values,
+            title=f"Two latents at once{chosen}; the others stay at {view.rest}",
+            column_labels=values,
+            row_title=down,
+            column_title=f"{along}    (values in standard deviations of the prior)",
+        )
 
     def _kl(self, functions):
         """KL of each latent over the images or the model's own, `None` if it is not known."""

@@ -17,7 +17,8 @@ from keras_vae.datasets.arrays import (
     scaled,
 )
 
-COLORS = {"grey": "grayscale", "rgb": "rgb", "rgba": "rgba"}
+# And how many channels they have.
+COLORS = {"grey": 1, "rgb": 3, "rgba": 4}
 FITS = ("crop", "pad", "stretch")
 _SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
 
@@ -143,7 +144,7 @@ class _Reader:
 
     def __init__(self, size, color, fit):
         self.size, self.fit = size, fit
-        self.channels = {"grey": 1, "rgb": 3, "rgba": 4}[color]
+        self.channels = COLORS[color]
         self.num_bytes = size[0] * size[1] * self.channels
 
     def read(self, path):

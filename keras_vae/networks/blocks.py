@@ -2,6 +2,7 @@
 
 import math
 
+import keras
 from keras import layers
 
 from keras_vae import arguments
@@ -48,21 +49,21 @@ class Stages:
         self.count = len(self.sides) - 1
         self._conv, self._transpose, self._cropping = _LAYERS[len(self.sides[0])]
 
-    def smallest(self):
-        """The shape of the last stage's features."""
-        return *self.sides[-1], self._channels(self.count - 1)
-
     def down(self, features):
-        """All stages of an encoder, to the features of the last."""
+        """All stages of an encoder, to the features of the last, flat."""
         for stage in range(self.count):
             features = self._conv(
                 self._channels(stage), 4, strides=2, padding="same", name=f"down_{stage}"
             )(features)
             features = self._blocks(features, stage)
-        return layers.Activation(self.activation, name="activation")(features)
+        return layers.Flatten()(layers.Activation(self.activation, name="activation")(features))
 
-    def up(self, features, channels):
-        """All stages of a decoder, to so many channels at the largest size, in float32."""
+    def decoder(self, latent_dim, channels, name):
+        """The decoder from codes to so many float32 channels at the largest size."""
+        smallest = *self.sides[-1], self._channels(self.count - 1)
+        inputs = layers.Input((arguments.count("latent_dim", latent_dim),), name="code")
+        features = layers.Dense(math.prod(smallest), name="hidden")(inputs)
+        features = layers.Reshape(smallest, name="smallest")(features)
         for stage in range(self.count - 1, -1, -1):
             features = self._blocks(features, stage)
             features = layers.Activation(self.activation, name=f"activation_{stage}")(features)
@@ -72,7 +73,7 @@ class Stages:
             else:
                 up = self._transpose(channels, name="pixels", dtype="float32", **settings)
             features = self._cut(up(features), stage)
-        return features
+        return keras.Model(inputs, features, name=name)
 
     def _channels(self, stage):
         return self.width * min(2**stage, _WIDEST)

@@ -1,12 +1,9 @@
 """Residual convolutional networks, for grey and colour images of any size."""
 
-import math
 from collections.abc import Sequence
 
 import keras
-from keras import layers
 
-from keras_vae import arguments
 from keras_vae.networks.blocks import SMALLEST, Stages
 from keras_vae.networks.parts import (
     image_input,
@@ -62,7 +59,6 @@ def residual_encoder(
     inputs, features = image_input(input_shape, missing)
     sides = _checked(inputs.shape[1:])[:-1]
     features = Stages(sides, depth, width, activation, normalization).down(features)
-    features = layers.Flatten()(features)
     return keras.Model(
         inputs, posterior_parameters(features, latent_dim, scale, full_covariance), name=name
     )
@@ -102,10 +98,7 @@ def residual_decoder(
     """
     output_shape = _checked(parameters_shape(output_shape, likelihood))
     stages = Stages(output_shape[:-1], depth, width, activation, normalization)
-    inputs = layers.Input((arguments.count("latent_dim", latent_dim),), name="code")
-    features = layers.Dense(math.prod(stages.smallest()), name="hidden")(inputs)
-    features = layers.Reshape(stages.smallest(), name="smallest")(features)
-    return keras.Model(inputs, stages.up(features, output_shape[-1]), name=name)
+    return stages.decoder(latent_dim, output_shape[-1], name)
 
 
 def _checked(shape):

@@ -127,7 +127,7 @@ def conv_series_encoder(
     """
     inputs, features = image_input(_checked(input_shape, "input_shape", 2 * SMALLEST), missing)
     stages = Stages(inputs.shape[1:2], depth, width, activation, normalization)
-    features = layers.Flatten()(stages.down(features))
+    features = stages.down(features)
     return keras.Model(
         inputs, posterior_parameters(features, latent_dim, scale, full_covariance), name=name
     )
@@ -164,10 +164,7 @@ def conv_series_decoder(
     output_shape = _checked(output_shape, "output_shape", 2 * SMALLEST)
     output_shape = parameters_shape(output_shape, likelihood)
     stages = Stages(output_shape[:1], depth, width, activation, normalization)
-    inputs = layers.Input((arguments.count("latent_dim", latent_dim),), name="code")
-    features = layers.Dense(math.prod(stages.smallest()), name="hidden")(inputs)
-    features = layers.Reshape(stages.smallest(), name="smallest")(features)
-    return keras.Model(inputs, stages.up(features, output_shape[-1]), name=name)
+    return stages.decoder(latent_dim, output_shape[-1], name)
 
 
 def gru_series_encoder(
