@@ -257,12 +257,24 @@ def test_scikit_learn_is_an_extra_that_the_tests_have_and_loads_when_it_is_used(
     ).split() == ["set()"]
 
 
-@pytest.mark.slow
-def test_it_imports_where_warnings_are_errors_and_says_what_needs_docstrings(tmp_path):
+@pytest.fixture
+def import_with(tmp_path):
+    """Imports the package in a fresh interpreter with flags of its own."""
+
     def run(*flags):
         command = [sys.executable, *flags, "-c", "import keras_vae; print(keras_vae.VAE)"]
         return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
 
-    assert run("-W", "error").returncode == 0
-    assert run("-O").returncode == 0
-    assert "docstrings, and `python -OO` removes them. Use `python -O`" in run("-OO").stderr
+    return run
+
+
+# Python compiles all of TensorFlow anew for it.
+@pytest.mark.exhaustive
+def test_it_imports_without_assertions(import_with):
+    assert import_with("-O").returncode == 0
+
+
+@pytest.mark.slow
+def test_it_imports_where_warnings_are_errors_and_says_what_needs_docstrings(import_with):
+    assert import_with("-W", "error").returncode == 0
+    assert "docstrings, and `python -OO` removes them. Use `python -O`" in import_with("-OO").stderr
