@@ -39,14 +39,14 @@ def text(model: keras.Model, card: Mapping, address: str, files: Collection[str]
 def _head(model, card):
     """What programs read; an entry of which nothing is known is left out."""
     results = _results(_task(model), card)
-    metrics = {metric["type"] for result in results for metric in result["metrics"]}
+    measured = [_metrics(_mapping(card.get("figures"))), *(part["metrics"] for part in results)]
     entries = {
         "library_name": "keras_vae",
         "license": card.get("license"),
         "pipeline_tag": _task(model) if _shows_images(model) else None,
         "tags": ["keras", "variational-autoencoder", type(model).__name__],
         "datasets": [name] if (name := _entry(card, "data", "name")) else None,
-        "metrics": sorted(metrics),
+        "metrics": sorted({metric["type"] for metrics in measured for metric in metrics}),
         "model-index": [{"name": card["name"], "results": results}] if results else None,
     }
     return {key: value for key, value in entries.items() if value}
@@ -130,7 +130,9 @@ def _body(model, card, address, hub, files):
     if "figures" in card:
         yield "ELBO, distortion, rate and log-likelihood are in nats an example."
     for section in sections(model, card):
-        lines = "\n".join(f"| {_cell(label)} | {_cell(value)} |" for label, value in section["rows"])
+        lines = "\n".join(
+            f"| {_cell(label)} | {_cell(value)} |" for label, value in section["rows"]
+        )
         yield f"## {section['title']}\n\n| | |\n|---|---|\n{lines}"
     for scores in _results("", {"disentanglement": card.get("disentanglement")}):
         lines = "\n".join(

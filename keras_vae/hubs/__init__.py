@@ -1,8 +1,8 @@
 """Model hubs: the files of a preset, from there and to there, through the hubs' own clients.
 
-The clients, `huggingface_hub` and `kagglehub`, are extras that are loaded when an address first asks
-for them. Their caches, tokens, mirrors, progress bars and offline switches hold here as everywhere.
-What came is looked into by `keras_vae/presets.py` alone, as what comes from a stranger.
+The clients, `huggingface_hub` and `kagglehub`, are extras that are loaded when an address first
+asks for them. Their caches, tokens, mirrors, progress bars and offline switches hold here as
+everywhere. What came is looked into by `keras_vae/presets.py` alone, as what comes from a stranger.
 """
 
 from pathlib import Path

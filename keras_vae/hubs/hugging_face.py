@@ -30,7 +30,7 @@ def parse(address: str) -> Address:
     """
     found = _PATTERN.fullmatch(address)
     if not found:
-        raise ValueError(f"No address of the Hugging Face Hub. Expected {FORM}. Received: {address!r}")
+        raise ValueError(f"No address on Hugging Face. Expected {FORM}. Received: {address!r}")
     return Address(found["name"], found["revision"])
 
 
@@ -60,43 +60,37 @@ def upload(address: Address, folder: Path, message: str, private: bool | None) -
     """Uploads files in a single commit, so that nobody finds half of them; see `hubs.upload`."""
     hub = client()
     api = hub.HfApi(**_user_agent())
-    files = sorted(folder.iterdir())
+    files = {path.name: path for path in sorted(folder.iterdir())}
+    additions = [hub.CommitOperationAdd(name, path) for name, path in files.items()]
     try:
         api.create_repo(address.name, private=private, exist_ok=True)
         _check_no_other(address, api.list_repo_files(address.name), files)
-        commit = api.create_commit(
-            address.name,
-            [hub.CommitOperationAdd(path_in_repo=path.name, path_or_fileobj=path) for path in files],
-            commit_message=message,
-        )
+        commit = api.create_commit(address.name, additions, commit_message=message)
     except Exception as error:
+        if isinstance(error, ValueError) and not isinstance(error, OSError):
+            # Of what was to be uploaded, not of the way there.
+            raise
         raise _why_not_written(address, hub, error) from error
     return str(address._replace(version=commit.oid))
 
 
 def _check_no_other(address, names, files):
     """Refuses a repository that would then hold two cards, and load no more."""
-    own = {path.name for path in files}
-    others = sorted(
-        name for name in names if name.endswith(".json") and "/" not in name and name not in own
-    )
-    if others:
+    cards = (name for name in names if name.endswith(".json") and "/" not in name)
+    if others := sorted(set(cards) - set(files)):
         raise ValueError(
-            f"A preset's repository holds one card, a .json file. Received: {address} with {others}. "
-            "Choose another repository."
+            f"A preset's repository holds one card, a .json file. Received: {address} with "
+            f"{others}. Choose another repository."
         )
 
 
 def _why_not_read(address, hub, error):
     errors = hub.errors
-    cause = error.__cause__
-    if isinstance(error, errors.LocalEntryNotFoundError) and isinstance(cause, errors.HfHubHTTPError):
+    if isinstance(error.__cause__, errors.HfHubHTTPError):
         # The hub did answer, and the cache was looked into for want of the files.
-        error = cause
+        error = error.__cause__
     if isinstance(error, errors.GatedRepoError):
-        return PermissionError(
-            f"{address} is gated. Accept its terms on its page, and {_LOG_IN}."
-        )
+        return PermissionError(f"{address} is gated. Accept its terms on its page, and {_LOG_IN}.")
     if isinstance(error, errors.RepositoryNotFoundError):
         return FileNotFoundError(
             f"There is no {address}, or it is private. Check the name; for a private one {_LOG_IN}."
@@ -113,16 +107,13 @@ def _why_not_read(address, hub, error):
 
 
 def _why_not_written(address, hub, error):
-    if isinstance(error, ValueError) and not isinstance(error, OSError):
-        # Of what was to be uploaded, such as its name.
-        return error
     if _status(error) in (401, 403):
         return PermissionError(
             f"You may not write to {address}: {_LOG_IN}, with a token that may write."
         )
     if isinstance(error, hub.errors.OfflineModeIsEnabled):
         return ConnectionError(f"{address} cannot be uploaded: {_unreachable(hub)}.")
-    return OSError(f"The upload to {address} failed: {_in_short(error)}. Nothing was changed there.")
+    return OSError(f"The upload to {address} failed: {_in_short(error)}.")
 
 
 def _status(error):

@@ -8,7 +8,9 @@ from keras_vae.hubs.clients import require
 
 UNVERSIONED = "kaggle://OWNER/MODEL/FRAMEWORK/VARIATION"
 FORM = f"{UNVERSIONED}, or {UNVERSIONED}/VERSION"
-_PATTERN = re.compile(r"kaggle://(?P<handle>[\w.-]+(/[\w.-]+){3})(/(?P<version>[1-9]\d*))?", re.ASCII)
+_PATTERN = re.compile(
+    r"kaggle://(?P<handle>[\w.-]+(/[\w.-]+){3})(/(?P<version>[1-9]\d*))?", re.ASCII
+)
 _LOG_IN = "log in with `kagglehub.login()`, or set KAGGLE_API_TOKEN"
 
 
@@ -53,8 +55,8 @@ def upload(address: Address, folder: Path, message: str, private: bool | None) -
     """Uploads files as a new version; see `hubs.upload`."""
     if private is False:
         raise ValueError(
-            "Kaggle makes every new model private. Leave `private` out, and publish the model on its "
-            "page. Received: private=False"
+            "Kaggle makes every new model private. Leave `private` out, and publish the model on "
+            "its page. Received: private=False"
         )
     hub = client()
     try:
@@ -69,7 +71,7 @@ def _why_not_read(address, error):
 
     status = _status(error)
     if status == 404:
-        return FileNotFoundError(f"There is no {address}. Check the owner, the names and the version.")
+        return FileNotFoundError(f"There is no {address}. Check its names and its version.")
     if status in (401, 403):
         return PermissionError(
             f"You may not read {address}, or it does not exist. Check the name; for a private one "

@@ -81,7 +81,9 @@ class HuggingFace(Server):
     def _info(self, request, name, revision="main"):
         commit, files = self._commit(request, name, revision)
         siblings = [{"rfilename": path} for path in files]
-        return Answer({"id": name, "modelId": name, "sha": commit, "siblings": siblings, "tags": []})
+        return Answer(
+            {"id": name, "modelId": name, "sha": commit, "siblings": siblings, "tags": []}
+        )
 
     def _tree(self, request, name, revision):
         _, files = self._commit(request, name, revision)
@@ -117,7 +119,8 @@ class HuggingFace(Server):
         name = f"{asked['organization']}/{asked['name']}"
         self._check_writable(request, name)
         if name in self.repositories:
-            raise Answer({"error": "You already created this model repo"}, 409)
+            told = {"error": "You already created this model repo", "url": f"{self.url}/{name}"}
+            raise Answer(told, 409)
         private = asked.get("visibility") == "private" or bool(asked.get("private"))
         self.repositories[name] = {"private": private, "gated": False, "commits": []}
         return Answer({"url": f"{self.url}/{name}", "name": name})

@@ -16,7 +16,7 @@ FAULTS = {
 }
 
 
-class Answer(Exception):  # noqa: N818: what is sent, good or bad.
+class Answer(Exception):
     """What a request gets."""
 
     def __init__(self, content=b"", status=200, **headers):
@@ -74,7 +74,9 @@ class Server:
                 return FAULTS[fault](content)
         return content
 
-    def _handler(server):  # noqa: N805: `self` is the request below.
+    def _handler(self):
+        server = self
+
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
@@ -85,12 +87,13 @@ class Server:
                 path = unquote(urlsplit(self.path).path)
                 answer = server.answer(f"{self.command} {path}", self)
                 self.send_response(answer.status)
-                for name, value in {"Content-Length": len(answer.content), **answer.headers}.items():
+                answer.headers.setdefault("Content-Length", len(answer.content))
+                for name, value in answer.headers.items():
                     self.send_header(name, str(value))
                 self.end_headers()
                 if self.command != "HEAD":
                     self.wfile.write(answer.content)
-                    if int(answer.headers.get("Content-Length", 0)) > len(answer.content):
+                    if answer.headers["Content-Length"] > len(answer.content):
                         self.close_connection = True
 
             do_GET = do_HEAD = do_POST = do_PUT = handle_any
