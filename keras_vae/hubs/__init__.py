@@ -48,7 +48,8 @@ def check_upload(address: str):
     parsed = hub.parse(address)
     if parsed.version is not None:
         raise ValueError(
-            f"The hub names what is uploaded. Expected {hub.UNVERSIONED}. Received: {address!r}"
+            "An upload becomes a new version, which the hub names. "
+            f"Expected {hub.UNVERSIONED}. Received: {address!r}"
         )
     hub.client()
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from keras_vae.hubs.clients import require
 
 UNVERSIONED = "hf://USER/NAME"
-FORM = f"{UNVERSIONED}, or {UNVERSIONED}@REVISION"
+FORM = f"{UNVERSIONED}[@REVISION]"
 _PATTERN = re.compile(r"hf://(?P<name>[\w.-]+/[\w.-]+)(@(?P<revision>[\w./-]+))?", re.ASCII)
 _LOG_IN = "log in with `hf auth login`, or set HF_TOKEN"
 
@@ -122,7 +122,7 @@ def _status(error):
 
 def _unreachable(hub):
     if hub.constants.HF_HUB_OFFLINE:
-        return "HF_HUB_OFFLINE forbids to ask the hub"
+        return "HF_HUB_OFFLINE is set"
     return "the hub does not answer"
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from keras_vae.hubs.clients import require
 
 UNVERSIONED = "kaggle://OWNER/MODEL/FRAMEWORK/VARIATION"
-FORM = f"{UNVERSIONED}, or {UNVERSIONED}/VERSION"
+FORM = f"{UNVERSIONED}[/VERSION]"
 _PATTERN = re.compile(
     r"kaggle://(?P<handle>[\w.-]+(/[\w.-]+){3})(/(?P<version>[1-9]\d*))?", re.ASCII
 )

@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 # What is done to files on their way, by the name of the fault.
 FAULTS = {
     # All bytes but one are right, and as many as were said.
-    "altered": lambda content: content[:-1] + bytes([content[-1] ^ 1]),
+    "altered": lambda content: bytes([content[0] ^ 1]) + content[1:],
     # The connection closes in the middle.
     "cut short": lambda content: content[: len(content) // 2],
 }
@@ -50,9 +50,13 @@ class Server:
         try:
             yield self
         finally:
-            self._http.shutdown()
-            self._http.server_close()
+            self.close()
             thread.join()
+
+    def close(self):
+        """Answers no more."""
+        self._http.shutdown()
+        self._http.server_close()
 
     def answer(self, line, request):
         """What a request gets, by the first route that fits."""
