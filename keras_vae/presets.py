@@ -75,8 +75,8 @@ class HasPresets(keras.Model):
 
         Args:
             directory: The preset's folder, made if need be; its name is the preset's name.
-            **details: What else the card should say, such as `description`, a string, or `figures`:
-                anything that JSON takes.
+            **details: What else the card should say, such as `description`, a string, `license`,
+                or `figures`: anything that JSON takes. `docs/presets.md` lists what is read.
 
         Raises:
             ValueError: Before anything is written, if the card could not be read again, or the
