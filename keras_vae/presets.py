@@ -351,10 +351,12 @@ def _fetched(address):
 
 
 def _is_whole(directory):
-    """Whether the only card there vouches for its model."""
+    """Whether a card there vouches for its model, or there is not the one card to ask."""
+    cards = [*directory.glob("*.json")]
+    if len(cards) != 1:
+        return True
     try:
-        (path,) = directory.glob("*.json")
-        return _digest(path.with_suffix(".keras")) == _read_card(path)["sha256"]
+        return _digest(cards[0].with_suffix(".keras")) == _card_of_any_format(cards[0])["sha256"]
     except (OSError, ValueError):
         return False
 
@@ -365,21 +367,25 @@ def _digest(path):
 
 
 def _read_card(path):
-    try:
-        # A pipe without a writer would be waited for without end.
-        if path.exists() and not path.is_file():
-            raise ValueError("it is no regular file")
-        if path.stat().st_size > _LARGEST_CARD:
-            raise ValueError(f"it is larger than {_LARGEST_CARD} bytes")
-        contents = _parsed_card(path.read_text(encoding="utf-8"), path.stem)
-    except (OSError, ValueError, RecursionError) as error:
-        raise ValueError(f"The card {path} cannot be read: {error}.") from None
+    contents = _card_of_any_format(path)
     if not 1 <= contents["format"] <= CARD_FORMAT:
         raise ValueError(
             f"The card {path} is of format {contents['format']}, this version of keras_vae reads "
             f"1 to {CARD_FORMAT}. Upgrade keras_vae."
         )
     return contents
+
+
+def _card_of_any_format(path):
+    try:
+        # A pipe without a writer would be waited for without end.
+        if path.exists() and not path.is_file():
+            raise ValueError("it is no regular file")
+        if path.stat().st_size > _LARGEST_CARD:
+            raise ValueError(f"it is larger than {_LARGEST_CARD} bytes")
+        return _parsed_card(path.read_text(encoding="utf-8"), path.stem)
+    except (OSError, ValueError, RecursionError) as error:
+        raise ValueError(f"The card {path} cannot be read: {error}.") from None
 
 
 def _parsed_card(text, name):

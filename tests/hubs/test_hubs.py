@@ -153,19 +153,17 @@ def test_from_one_hub_to_the_other(connect, saved, kind, address):
 
 @pytest.mark.slow
 def test_the_client_is_set_up_by_its_own_environment_alone(run_python, saved, tmp_path):
+    load = "print(type(keras_vae.VAE.from_preset('hf://me/tiny')))"
+    upload = f"keras_vae.upload_preset('hf://me/tiny', {str(saved)!r})"
+    environment = {"HF_HUB_CACHE": str(tmp_path / "cache"), "HF_HUB_DISABLE_XET": "1"}
     with hugging_face.HuggingFace().running() as hub:
-        address = run_python(
-            f"import keras_vae; print(keras_vae.upload_preset('hf://me/tiny', {str(saved)!r}))",
-            HF_ENDPOINT=hub.url,
-            HF_HUB_CACHE=str(tmp_path / "cache"),
-            HF_TOKEN="write:me",
-            HF_HUB_DISABLE_XET="1",
-        ).split()[-1]
-        load = "import sys, keras_vae; print(type(keras_vae.VAE.from_preset(sys.argv[1])))"
-        load = load.replace("sys.argv[1]", repr(address))
-        environment = {"HF_ENDPOINT": hub.url, "HF_HUB_CACHE": str(tmp_path / "cache")}
-        assert "keras_vae.vae.VAE" in run_python(load, **environment)
-    assert "keras_vae.vae.VAE" in run_python(load, **environment, HF_HUB_OFFLINE="1")
+        environment["HF_ENDPOINT"] = hub.url
+        printed = run_python(
+            f"import keras_vae\n{upload}\n{load}", **environment, HF_TOKEN="write:me"
+        )
+        assert "keras_vae.vae.VAE" in printed and "me/tiny" in hub.repositories
+    printed = run_python(f"import keras_vae\n{load}", **environment, HF_HUB_OFFLINE="1")
+    assert "keras_vae.vae.VAE" in printed
 
 
 # The cache ---------------------------------------------------------------------------------------
@@ -377,9 +375,11 @@ def test_what_is_no_preset_is_refused(connect, kind, address, tmp_path):
 def test_a_preset_of_a_newer_format_is_refused(connect, kind, address, saved, tmp_path):
     folder = Path(shutil.copytree(saved, tmp_path / "newer"))
     vouch(folder, format=presets.CARD_FORMAT + 1)
-    put(connect(kind), folder)
+    hub = connect(kind)
+    put(hub, folder)
     with pytest.raises(ValueError, match=r"of format 2, .* reads 1 to 1\. Upgrade keras_vae"):
         keras_vae.VAE.from_preset(address)
+    assert fetched(hub, "tiny.json") == 1
 
 
 # What is checked before a hub is asked -----------------------------------------------------------
