@@ -226,6 +226,8 @@ def upload_preset(
     private = private if private is None else arguments.flag("private", private)
     card_path = _card_path(preset)
     model, contents = _load(preset, card_path), _read_card(card_path)
+    if not isinstance(model, HasPresets):
+        raise ValueError(f"Preset {preset!s} is a {type(model).__name__}. Expected: a VAE.")
     license = contents.get("license") if license is None else license
     if license is not None and not (isinstance(license, str) and _LICENSE.fullmatch(license)):
         raise arguments.invalid("license", 'an identifier such as "apache-2.0" or "mit"', license)

@@ -413,6 +413,16 @@ def test_a_damaged_preset_is_not_uploaded(connect, kind, address, saved, tmp_pat
     assert hub.requests == []
 
 
+def test_what_is_no_vae_is_not_uploaded(connect, kind, address, saved, tmp_path):
+    hub = connect(kind, WRITERS[kind])
+    folder = Path(shutil.copytree(saved, tmp_path / "tiny"))
+    keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]).save(folder / "tiny.keras")
+    vouch(folder)
+    with pytest.raises(ValueError, match=r"is a Sequential\. Expected: a VAE"):
+        keras_vae.upload_preset(address, folder)
+    assert hub.requests == []
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
