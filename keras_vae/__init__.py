@@ -44,6 +44,7 @@ from keras_vae import (
     visualize,
 )
 from keras_vae.networks import conv_decoder, conv_encoder, mlp_decoder, mlp_encoder
+from keras_vae.presets import upload_preset
 from keras_vae.vae import VAE
 
 __version__ = "0.1.0"
@@ -63,6 +64,7 @@ __all__ = [
     "objectives",
     "presets",
     "tables",
+    "upload_preset",
     "visualize",
 ]
 
