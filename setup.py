@@ -1,8 +1,8 @@
-"""What pyproject.toml cannot say: the README for the package index, where relative links lead nowhere.
+"""What pyproject.toml cannot say: the README as the package index shows it.
 
-In the repository the links stay relative, so that they work in a checkout, a fork and at any commit.
-In the metadata of a distribution they lead to the tag of its version, below the address that
-`[project.urls]` gives.
+In the repository its links are relative, so that they work in a checkout, a fork and at any commit.
+On the index they would lead nowhere: in a distribution's metadata they lead to the tag of its
+version, below the address that `[project.urls]` gives.
 """
 
 import re

@@ -26,12 +26,12 @@ import importlib.util
 import os
 import time
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("KERAS_VAE_QUIET", "1")
+
+from keras_vae.anomaly import VAEDetector
 
 import numpy as np
 from sklearn import datasets, decomposition, ensemble, metrics, pipeline, preprocessing
-
-from keras_vae.anomaly import VAEDetector
 
 CRITERIA = ("negative_elbo", "negative_log_likelihood", "reconstruction")
 

@@ -25,15 +25,15 @@ import os
 import time
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("KERAS_VAE_QUIET", "1")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-
-import keras
-import numpy as np
 
 import keras_vae
 from keras_vae import drawing, evaluation, networks, objectives
 from keras_vae.distributions import DiscretizedLogistic, Gaussian
+
+import keras
+import numpy as np
 
 SAMPLES = 200
 

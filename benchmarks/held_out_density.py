@@ -25,15 +25,15 @@ import os
 import time
 import warnings
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
-import keras
-import numpy as np
-from sklearn import datasets, decomposition, mixture
+os.environ.setdefault("KERAS_VAE_QUIET", "1")
 
 import keras_vae
 from keras_vae import evaluation
 from keras_vae.distributions import Gaussian
+
+import keras
+import numpy as np
+from sklearn import datasets, decomposition, mixture
 
 SETS = ("breast_cancer", "wine", "diabetes", "digits")
 

@@ -23,15 +23,15 @@ import os
 import time
 import warnings
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("KERAS_VAE_QUIET", "1")
+
+import keras_vae
+from keras_vae.distributions import Gaussian, Product
 
 import keras
 import numpy as np
 from sklearn import datasets, impute
 from sklearn.experimental import enable_iterative_imputer  # noqa: F401
-
-import keras_vae
-from keras_vae.distributions import Gaussian, Product
 
 BATCH, STEPS = 64, 1500
 

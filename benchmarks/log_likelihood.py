@@ -26,7 +26,7 @@ import tempfile
 import time
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("KERAS_VAE_QUIET", "1")
 
 import numpy as np
 
@@ -136,9 +136,9 @@ def export(folder: Path, preset: str, dataset: str | None, num_images: int) -> i
         ValueError: If the preset is unknown, or is no MLP with a Bernoulli likelihood.
         DatasetUnavailableError: If there are no such images on this machine.
     """
-    import keras
-
     import keras_vae
+
+    import keras
 
     vae = keras_vae.VAE.from_preset(preset)
     evaluated = {"dataset": None, "split": "test", "binarize": None}

@@ -39,14 +39,14 @@ import os
 import statistics
 import time
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
-import keras
-import tensorflow as tf
+os.environ.setdefault("KERAS_VAE_QUIET", "1")
 
 import keras_vae
 from keras_vae.callbacks import BetaSchedule, ValueSchedule
 from keras_vae.objectives import BetaTCVAE
+
+import keras
+import tensorflow as tf
 
 SHAPE = (28, 28, 1)
 TRAINING_IMAGES = 60_000

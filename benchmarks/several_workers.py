@@ -15,13 +15,13 @@ import sys
 import tempfile
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("KERAS_VAE_QUIET", "1")
+
+import keras_vae
 
 import keras
 import numpy as np
 import tensorflow as tf
-
-import keras_vae
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "multi_worker.py"
 DEVICES = """

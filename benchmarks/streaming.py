@@ -14,12 +14,12 @@ import tempfile
 import time
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("KERAS_VAE_QUIET", "1")
+
+import keras_vae
 
 import keras
 import numpy as np
-
-import keras_vae
 
 SIZE = 128
 PER_IMAGE = SIZE * SIZE * 3

@@ -28,14 +28,14 @@ import sys
 import time
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("KERAS_VAE_QUIET", "1")
 
 import convolutional_rivals
-import numpy as np
 import residual_rivals
 import rivals
-
 from keras_vae.drawing import PALETTE
+
+import numpy as np
 
 ALL = rivals.RIVALS | convolutional_rivals.RIVALS | residual_rivals.RIVALS
 NETWORKS = convolutional_rivals.NETWORKS | residual_rivals.NETWORKS

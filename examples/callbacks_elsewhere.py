@@ -20,11 +20,7 @@ import argparse
 import os
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
-import keras
-import tensorflow as tf
-from keras import layers, ops
+os.environ.setdefault("KERAS_VAE_QUIET", "1")
 
 from keras_vae import datasets
 from keras_vae.callbacks import (
@@ -38,6 +34,10 @@ from keras_vae.callbacks import (
     ReconstructionGrid,
     animate,
 )
+
+import keras
+import tensorflow as tf
+from keras import layers, ops
 
 SHAPE = (28, 28, 1)
 

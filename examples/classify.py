@@ -7,11 +7,11 @@ pixels, learned from a few labelled images.
 import argparse
 import os
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
-import keras
+os.environ.setdefault("KERAS_VAE_QUIET", "1")
 
 import keras_vae
+
+import keras
 
 
 def classifier(features: keras.Model | None, input_shape) -> keras.Model:

@@ -42,17 +42,17 @@ from typing import ClassVar
 import sweep
 
 # isort: split
-import keras
-import numpy as np
-from optuna.trial import TrialState
-from scipy.stats import rankdata
-
 import keras_vae
 from keras_vae import arguments, disentanglement, drawing, latent_walks, networks, objectives
 from keras_vae.callbacks import CapacitySchedule
 from keras_vae.datasets import factors
 from keras_vae.disentanglement.measurements import METRICS
 from keras_vae.files import write_whole
+
+import keras
+import numpy as np
+from optuna.trial import TrialState
+from scipy.stats import rankdata
 
 METHODS = ["vae", "beta:4", "annealed:25", "beta_tc:6", "factor:35", "dip_i:10", "dip_ii:10"]
 SEEDS = [0, 1, 2, 3, 4]

@@ -27,7 +27,7 @@ import sys
 import threading
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("KERAS_VAE_QUIET", "1")
 
 # What may differ when a training goes on.
 NO_SETTINGS = ("output_dir", "local_workers")
@@ -184,16 +184,14 @@ def leave(reason: str):
 
 def train(options: argparse.Namespace):
     """Trains as one worker."""
-    import tensorflow as tf
-
-    # Before anything else of TensorFlow's: it starts this worker's server.
-    strategy = tf.distribute.MultiWorkerMirroredStrategy()
-
-    import keras
-
     import keras_vae
     from keras_vae.callbacks import ELBOLogger, ReconstructionGrid, Resume
 
+    import keras
+    import tensorflow as tf
+
+    # Before TensorFlow computes anything: it starts this worker's server.
+    strategy = tf.distribute.MultiWorkerMirroredStrategy()
     resolver = strategy.cluster_resolver
     is_chief = resolver.task_type in (None, "chief", "worker") and not resolver.task_id
     watch = PeerWatch(resolver)
@@ -239,9 +237,11 @@ def train(options: argparse.Namespace):
             vae.export(options.output_dir / "saved_model", verbose=False)
             print(f"the chief wrote {options.output_dir}", flush=True)
         # All wait for the chief: a worker that leaves early looks like one that crashed.
-        tf.function(
-            lambda: strategy.reduce("SUM", strategy.run(lambda: tf.constant(1)), axis=None)
-        )()
+        here = tf.function(lambda: tf.constant(1), autograph=False)
+        everywhere = tf.function(
+            lambda: strategy.reduce("SUM", strategy.run(here), axis=None), autograph=False
+        )
+        everywhere()
     except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError) as error:
         leave(f"the connection to it broke ({type(error).__name__})")
     watch.stop()

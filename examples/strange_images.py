@@ -14,12 +14,12 @@ import logging
 import os
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
-import numpy as np
+os.environ.setdefault("KERAS_VAE_QUIET", "1")
 
 import keras_vae
 from keras_vae import anomaly, drawing
+
+import numpy as np
 
 # It warns of what is traced again, here once for each kind of images.
 logging.getLogger("tensorflow").setLevel(logging.ERROR)

@@ -18,15 +18,15 @@ import argparse
 import os
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("KERAS_VAE_QUIET", "1")
+
+import keras_vae
+from keras_vae import anomaly, drawing
 
 import keras
 import numpy as np
 from sklearn.ensemble import IsolationForest
 from sklearn.linear_model import Ridge
-
-import keras_vae
-from keras_vae import anomaly, drawing
 
 KINDS = ("spike", "stuck", "shift", "faster", "decoupled")
 WINDOW, LAGS, SMOOTH = 64, 16, 15

@@ -47,17 +47,17 @@ from typing import ClassVar
 # One thread a process: figures must not depend on the number of cores, nor workers share them.
 os.environ["TF_NUM_INTRAOP_THREADS"] = os.environ["TF_NUM_INTEROP_THREADS"] = "1"
 os.environ["OMP_NUM_THREADS"] = "1"
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("KERAS_VAE_QUIET", "1")
+
+import keras_vae
+from keras_vae import arguments, evaluation, networks
+from keras_vae.files import check_writable, write_whole
 
 import keras
 import optuna
 import tensorflow as tf
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import TrialState
-
-import keras_vae
-from keras_vae import arguments, evaluation, networks
-from keras_vae.files import check_writable, write_whole
 
 # What can be set, and what it is where it is not.
 PARAMETERS = {

@@ -9,7 +9,10 @@ import importlib as _importlib
 import sys as _sys
 import warnings as _warnings
 
-import keras as _keras
+from keras_vae.quiet_start import quiet_start as _quiet_start
+
+with _quiet_start():
+    import keras as _keras
 
 if _keras.backend.backend() != "tensorflow":
     raise ImportError(

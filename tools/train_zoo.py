@@ -20,17 +20,17 @@ import tempfile
 import time
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
-import keras
-import numpy as np
-import tensorflow as tf
+os.environ.setdefault("KERAS_VAE_QUIET", "1")
 
 import keras_vae
 from keras_vae import callbacks, disentanglement, evaluation, networks, objectives, presets
 from keras_vae.datasets import factors
 from keras_vae.datasets.factors.named import DRAWN, SETS
 from keras_vae.files import write_whole
+
+import keras
+import numpy as np
+import tensorflow as tf
 
 SHAPE = (28, 28, 1)
 
