@@ -41,7 +41,9 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4], help="(0 to 4)")
+    parser.add_argument(
+        "--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4], help="one run each (0 to 4)"
+    )
     parser.add_argument("--ours", action="store_true", help="VAEDetector alone")
     parser.add_argument("--set", nargs="+", default=[], metavar="ARGUMENT=VALUE", help="of it")
     options = parser.parse_args()

@@ -44,9 +44,16 @@ def main():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("file", type=Path, help="an .npz with `images`")
-    parser.add_argument("--what", choices=("curves", "bits", "networks", "pictures"), required=True)
+    parser.add_argument(
+        "--what",
+        choices=("curves", "bits", "networks", "pictures"),
+        required=True,
+        help="which measurement",
+    )
     parser.add_argument("--steps", type=int, help="training steps of each model")
-    parser.add_argument("--output-dir", type=Path, default=Path("runs/faces"))
+    parser.add_argument(
+        "--output-dir", type=Path, default=Path("runs/faces"), help="folder (runs/faces)"
+    )
     options = parser.parse_args()
     options.output_dir.mkdir(parents=True, exist_ok=True)
     images = np.load(options.file, allow_pickle=False)["images"]

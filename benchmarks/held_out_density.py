@@ -43,7 +43,9 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="(0 to 2)")
+    parser.add_argument(
+        "--seeds", type=int, nargs="+", default=[0, 1, 2], help="one run each (0 to 2)"
+    )
     parser.add_argument("--sets", nargs="+", choices=SETS, default=SETS, help="of data (all)")
     options = parser.parse_args()
     print(f"{'':15} {'':28} {'nats a row':>18} {'s':>6}  chosen")

@@ -154,7 +154,7 @@ def main():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("--seeds", type=int, nargs="+", default=[0, 1, 2], help="(0 to 2)")
+    add("--seeds", type=int, nargs="+", default=[0, 1, 2], help="one run each (0 to 2)")
     add("--missing", type=float, nargs="+", default=[0.2, 0.5], help="shares (0.2 and 0.5)")
     add("--sets", nargs="+", choices=SETS, default=list(SETS), help="of data (all)")
     options = parser.parse_args()

@@ -193,7 +193,7 @@ def main():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("--preset", default="binarized_mnist_mlp", help="(binarized_mnist_mlp)")
+    add("--preset", default="binarized_mnist_mlp", help="which model (binarized_mnist_mlp)")
     add("--dataset", help="another data set than the preset's, such as typeset_digits")
     add("--images", type=int, default=1000, help="test images (1000; there are 10000)")
     add("--num-samples", type=int, default=1000, help="an image (1000)")

@@ -57,7 +57,7 @@ vae.save(folder + "/model.keras")
 def main():
     """Trains and compares."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--steps", type=int, default=200, help="(200)")
+    parser.add_argument("--steps", type=int, default=200, help="training steps a run (200)")
     parser.add_argument("--dataset", default="mnist", help="TFDS name (mnist)")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:

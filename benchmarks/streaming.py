@@ -29,8 +29,8 @@ def main():
     """Generates, trains, prints."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--gigabytes", type=float, default=2.0, help="of decoded images (2)")
-    parser.add_argument("--batch-size", type=int, default=64, help="(64)")
-    parser.add_argument("--steps", type=int, help="(one epoch)")
+    parser.add_argument("--batch-size", type=int, default=64, help="images a step (64)")
+    parser.add_argument("--steps", type=int, help="training steps (one epoch)")
     parser.add_argument("--data-dir", type=Path, help="where the set stays (a temporary folder)")
     options = parser.parse_args()
     count = int(options.gigabytes * 1e9 / PER_IMAGE)

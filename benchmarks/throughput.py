@@ -74,12 +74,14 @@ def main():
     add = parser.add_argument
     add("--rounds", type=int, default=5, help="runs of each rival (5)")
     add("--steps", type=int, default=2048, help="training steps a run (2048)")
-    add("--rivals", default=",".join(rivals.RIVALS), help=f"({','.join(rivals.RIVALS)})")
+    add(
+        "--rivals", default=",".join(rivals.RIVALS), help=f"out of {', '.join(rivals.RIVALS)} (all)"
+    )
     add("--batch-sizes", help="numbers, separated by commas")
     add("--hidden-sizes", help="numbers, separated by commas")
     add("--image-sizes", help="numbers, separated by commas")
-    add("--networks", help=f"({','.join(NETWORKS)})")
-    add("--output-dir", type=Path, default=Path("runs/throughput"), help="(runs/throughput)")
+    add("--networks", help=f"out of {', '.join(NETWORKS)} (none)")
+    add("--output-dir", type=Path, default=Path("runs/throughput"), help="folder (runs/throughput)")
     options = parser.parse_args()
     options.output_dir.mkdir(parents=True, exist_ok=True)
     names = options.rivals.split(",")

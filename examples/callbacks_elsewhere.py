@@ -235,7 +235,7 @@ def main(arguments: list[str] | None = None):
     add("--epochs", type=int, default=5, help="of each model (5)")
     add("--steps", type=int, default=200, help="steps of 128 images an epoch (200)")
     add("--seed", type=int, default=0, help="of weights, noise and data order (0)")
-    add("--output-dir", type=Path, default=Path("runs/elsewhere"), help="(runs/elsewhere)")
+    add("--output-dir", type=Path, default=Path("runs/elsewhere"), help="folder (runs/elsewhere)")
     options = parser.parse_args(arguments)
 
     data = load(options.seed)

@@ -71,6 +71,15 @@ PARAMETERS = {
     # Varies fastest, so that a study that is not finished has some seeds of all methods.
     "method": "vae",
 }
+MEANINGS = {
+    **sweep.MEANINGS,
+    "dataset": "sprites or another set of known factors",
+    "steps": "training steps of each model",
+    "num_train": "points that predictors of the metrics learn from",
+    "num_test": "points that they are tested on",
+    "method": "NAME or NAME:STRENGTH out of the list below; without it seven of them",
+    "seed": "one model each; without it 0 to 4",
+}
 GAMMA = 1000.0
 # What stands beside the headline number of a metric.
 PARTS = {
@@ -86,6 +95,7 @@ class Study(sweep.Sweep):
 
     parameters: ClassVar[dict] = PARAMETERS
     searched: ClassVar[dict] = {}
+    meanings: ClassVar[dict] = MEANINGS
 
     def check(self, setting: dict):
         """Refuses a setting that would fail."""

@@ -73,7 +73,7 @@ def _parser():
         type=int,
         help="of the log-likelihood; 0 leaves it out (100, or the card's)",
     )
-    add("--seed", type=int, help="(0)")
+    add("--seed", type=int, help="of every sample that is drawn (0, or the card's)")
     add("--json", action="store_true", help="print JSON and nothing else")
     add("--quiet", action="store_true", help="no progress bars")
     return parser

@@ -42,12 +42,17 @@ def main():
     add("--local-workers", type=int, help="start that many workers on this machine")
     add("--dataset", default="mnist", help="TFDS name (mnist)")
     add("--steps", type=int, default=1024, help="training steps in all (1024)")
-    add("--steps-between-saves", type=int, help="(the largest number to 128 that divides --steps)")
+    add("--steps-between-saves", type=int, help="a divisor of --steps (the largest to 128)")
     add("--batch-size", type=int, default=128, help="of all workers together (128)")
-    add("--latent-dim", type=int, default=10, help="(10)")
-    add("--seed", type=int, default=0, help="(0)")
+    add("--latent-dim", type=int, default=10, help="number of latents (10)")
+    add("--seed", type=int, default=0, help="of weights, noise and data order (0)")
     add("--log-every", type=int, help="steps between lines of elbo.csv (at steps 1, 2, 4, 8, ...)")
-    add("--output-dir", type=Path, default=Path("runs/multi_worker"), help="(runs/multi_worker)")
+    add(
+        "--output-dir",
+        type=Path,
+        default=Path("runs/multi_worker"),
+        help="folder (runs/multi_worker)",
+    )
     options = parser.parse_args()
     if options.steps_between_saves is None:
         options.steps_between_saves = next(n for n in range(128, 0, -1) if options.steps % n == 0)

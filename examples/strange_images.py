@@ -65,10 +65,15 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--preset", default="mnist_mlp", help="(mnist_mlp)")
+    parser.add_argument("--preset", default="mnist_mlp", help="which model (mnist_mlp)")
     parser.add_argument("--dataset", default="mnist", help="what it was trained on (mnist)")
     parser.add_argument("--images", type=int, default=500, help="of each kind (500)")
-    parser.add_argument("--output-dir", type=Path, default=Path("runs/strange_images"))
+    parser.add_argument(
+        "--output-dir",
+        type=Path,
+        default=Path("runs/strange_images"),
+        help="folder (runs/strange_images)",
+    )
     options = parser.parse_args()
     vae = keras_vae.VAE.from_preset(options.preset)
     images = kinds(options.dataset, options.images)

@@ -24,7 +24,9 @@ parser = argparse.ArgumentParser(
     description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
 )
 parser.add_argument("--epochs", type=int, help="passes over the rows (the detector's default)")
-parser.add_argument("--output-dir", type=Path, default=Path("runs/strange_rows"))
+parser.add_argument(
+    "--output-dir", type=Path, default=Path("runs/strange_rows"), help="folder (runs/strange_rows)"
+)
 options = parser.parse_args()
 
 data = load_breast_cancer()

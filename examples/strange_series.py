@@ -38,7 +38,12 @@ parser = argparse.ArgumentParser(
 parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="runs to average over (0)")
 parser.add_argument("--epochs", type=int, default=30, help="passes over the windows (30)")
 parser.add_argument("--steps", type=int, default=12_000, help="of the quiet part (12,000)")
-parser.add_argument("--output-dir", type=Path, default=Path("runs/strange_series"))
+parser.add_argument(
+    "--output-dir",
+    type=Path,
+    default=Path("runs/strange_series"),
+    help="folder (runs/strange_series)",
+)
 
 
 def sensors(steps, random, pace=1.0, coupling=1.0):

@@ -29,7 +29,12 @@ parser = argparse.ArgumentParser(
     description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
 )
 parser.add_argument("--epochs", type=int, default=600, help="passes over the rows (600)")
-parser.add_argument("--output-dir", type=Path, default=Path("runs/synthetic_rows"))
+parser.add_argument(
+    "--output-dir",
+    type=Path,
+    default=Path("runs/synthetic_rows"),
+    help="folder (runs/synthetic_rows)",
+)
 options = parser.parse_args()
 
 keras.utils.set_random_seed(0)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -146,8 +147,9 @@ class VAE(Inference, HasPresets, TermTrainer):
         self.free_bits = arguments.number("free_bits", free_bits, least=0)
         self.missing = arguments.flag("missing", missing)
         self.kl_balance = None if kl_balance is None else arguments.share("kl_balance", kl_balance)
-        self.latent_dim = None
-        self._event_shape = None
+        # An int and a tuple once the model is built.
+        self.latent_dim: Any = None
+        self._event_shape: Any = None
         self._networks_checked = False
         encoder_input = getattr(encoder, "input_shape", None) if encoder.built else None
         if isinstance(encoder_input, tuple):
@@ -448,7 +450,7 @@ class VAE(Inference, HasPresets, TermTrainer):
                 `reconstruction_loss_<name>`. Defaults to `None`: nothing does.
         """
         is_mean = self.reduction == "mean"
-        pixels, latents = (math.prod(self.event_shape), self.latent_dim) if is_mean else (1, 1)
+        pixels, latents = (math.prod(self._event_shape), self.latent_dim) if is_mean else (1, 1)
         terms = {
             "reconstruction_loss": Term(1.0, distortion, pixels),
             **{
@@ -456,7 +458,9 @@ class VAE(Inference, HasPresets, TermTrainer):
                 for name, nats in (groups or {}).items()
             },
             "kl_loss": Term(None, rate, latents),
-            **{name: Term(*term, latents) for name, term in regularizers.items()},
+            **{
+                name: Term(weight, value, latents) for name, (weight, value) in regularizers.items()
+            },
         }
         logged = {
             "elbo": LoggedMean(-(distortion + rate)),
@@ -466,7 +470,9 @@ class VAE(Inference, HasPresets, TermTrainer):
         }
         return Pass(reconstruction, terms, logged)
 
-    def call(self, x, condition=None, training: bool = False, return_pass: bool = False):
+    def call(  # type: ignore[override]  # What `inputs_of` gives comes between.
+        self, x, condition=None, training: bool = False, return_pass: bool = False
+    ):
         """Reconstructs images: the mean of p(x|z).
 
         Args:
@@ -506,7 +512,7 @@ class VAE(Inference, HasPresets, TermTrainer):
 
     def symbolic_inputs(self) -> tuple:
         """Symbolic images."""
-        return (keras.KerasTensor((None, *self.event_shape)),)
+        return (keras.KerasTensor((None, *self._event_shape)),)
 
     def data_check(self) -> DataCheck:
         """Images of the model's shape, within the support of the likelihood."""

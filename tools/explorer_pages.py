@@ -102,7 +102,9 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--folder", type=Path, default=Path("runs/explorer"), help="(%(default)s)")
+    parser.add_argument(
+        "--folder", type=Path, default=Path("runs/explorer"), help="of the pages (%(default)s)"
+    )
     parser.add_argument("--pictures", action="store_true", help="photograph them, too")
     arguments = parser.parse_args()
     make_pages(arguments.folder)

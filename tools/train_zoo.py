@@ -406,8 +406,13 @@ def main():
     add("--all", action="store_true", help="every one of them")
     add("--measure", action="store_true", help="measure those that are there, without training")
     add("--epochs", type=int, help="instead of the recipe's, for a trial")
-    add("--seed", type=int, default=0, help="(0)")
-    add("--output-dir", type=Path, default=presets.folder(), help="(the package's saved_models)")
+    add("--seed", type=int, default=0, help="of weights, noise and data order (0)")
+    add(
+        "--output-dir",
+        type=Path,
+        default=presets.folder(),
+        help="folder (the package's saved_models)",
+    )
     options = parser.parse_args()
     names = list(RECIPES) if options.all else options.names
     if not names or set(names) - set(RECIPES):

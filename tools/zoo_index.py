@@ -120,7 +120,10 @@ def main():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "--folder", type=Path, default=presets.folder(), help="(the package's saved_models)"
+        "--folder",
+        type=Path,
+        default=presets.folder(),
+        help="of models and cards (the package's saved_models)",
     )
     folder = parser.parse_args().folder
     table, sections = "", ""

@@ -5,6 +5,7 @@ import functools
 import inspect
 import random
 from collections.abc import Mapping
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -48,6 +49,10 @@ class TermTrainer(ChecksData, BuildsWithoutData, abc.ABC):
     Raises:
         ValueError: If a coefficient or the seed is invalid.
     """
+
+    # Made by `make_train_function` and `make_test_function`.
+    train_function: Any
+    test_function: Any
 
     def __init__(self, coefficients: Mapping | None = None, seed: int | None = None, **kwargs):
         # Data reach the terms in float32 whatever the dtype policy; networks, which have policies
