@@ -21,10 +21,16 @@ from keras_vae.distributions import (
 from keras_vae.inference import Inference
 from keras_vae.network_checks import check_decoder, check_encoder
 from keras_vae.presets import HasPresets
+from keras_vae.renamed import warn_of_old_hooks
 from keras_vae.training import LoggedMean, Pass, Term, TermTrainer
 from keras_vae.training.data_checks import DataCheck, as_float_images
 
 REDUCTIONS = ("sum", "mean")
+# Before 0.2.
+_OLD_HOOKS = {
+    "divergence": "regularizers(posterior, z, kl, training)",
+    "objective": "forward(x, condition, training)",
+}
 
 
 @keras.saving.register_keras_serializable(package="keras_vae")
@@ -109,6 +115,10 @@ class VAE(Inference, HasPresets, TermTrainer):
     >>> vae.compile(optimizer=keras.optimizers.Adam(1e-3))
     >>> vae.fit(images, epochs=10)
     """
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        warn_of_old_hooks(cls, _OLD_HOOKS)
 
     def __init__(
         self,
