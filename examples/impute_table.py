@@ -14,7 +14,9 @@ scikit-learn.
 import argparse
 import os
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("KERAS_VAE_QUIET", "1")
+
+from keras_vae.tables import Table, TableIWAE
 
 import keras
 import numpy as np
@@ -22,8 +24,6 @@ import pandas as pd
 from sklearn.datasets import load_wine
 from sklearn.experimental import enable_iterative_imputer  # noqa: F401
 from sklearn.impute import IterativeImputer, KNNImputer, SimpleImputer
-
-from keras_vae.tables import Table, TableIWAE
 
 parser = argparse.ArgumentParser(
     description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter

@@ -26,6 +26,7 @@ import keras
 
 from keras_vae import arguments, hubs, model_card
 from keras_vae.files import write_whole
+from keras_vae.renamed import warn_renamed
 
 CARD_FORMAT = 1
 _REQUIRED = {"format": int, "name": str, "description": str, "sha256": str, "versions": dict}
@@ -93,6 +94,14 @@ def folder() -> Path:
 def names() -> list[str]:
     """The names of the presets that ship with the package."""
     return sorted(path.stem for path in folder().glob("*.json"))
+
+
+def __getattr__(name):
+    # `list` hid Python's own.
+    if name == "list":
+        warn_renamed("presets.list()", "presets.descriptions()", until="0.4")
+        return lambda: [f"{preset}  {text}" for preset, text in descriptions().items()]
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def descriptions() -> dict[str, str]:

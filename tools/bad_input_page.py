@@ -14,7 +14,7 @@ import tempfile
 import tomllib
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("KERAS_VAE_QUIET", "1")
 
 from keras_vae.files import write_whole
 

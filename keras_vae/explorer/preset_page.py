@@ -36,7 +36,8 @@ def write(model: str | os.PathLike, path: str | os.PathLike, overwrite: bool = F
     else:
         vae, card = presets.load(model), presets.card(model)
     images, labels = _measured_on(card)
-    return explore(vae, path, images, labels, card=card, overwrite=overwrite)
+    explore(vae, path, images, labels, card=card, overwrite=overwrite)
+    return Path(path)
 
 
 def _measured_on(card):

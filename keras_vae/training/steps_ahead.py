@@ -130,7 +130,8 @@ class Lookout(keras.callbacks.Callback):
         self._callbacks = list(callbacks)
         self._steps = math.inf if steps is None else steps
         self._steps_taken = steps_taken
-        self.logs, self.steps_done = [], 0
+        self.logs: list[dict] = []
+        self.steps_done = 0
 
     def steps_until_look(self) -> int | float:
         """How many steps may be run before somebody looks."""
