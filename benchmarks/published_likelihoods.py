@@ -31,13 +31,13 @@ import tempfile
 import time
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
-import keras
+os.environ.setdefault("KERAS_VAE_QUIET", "1")
 
 import keras_vae
 from keras_vae.callbacks import BetaSchedule, Resume
 from keras_vae.objectives import IWAE, VampPriorVAE
+
+import keras
 
 SHAPE = (28, 28, 1)
 FALL = 10**-0.2
