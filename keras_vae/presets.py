@@ -10,31 +10,21 @@ classes of Keras or registered ones are built.
 import difflib
 import hashlib
 import importlib.resources
-import io
 import json
-import math
 import os
 import re
 import shutil
 import tempfile
-import zipfile
-import zlib
 from pathlib import Path
 
-import h5py
 import keras
 
-from keras_vae import arguments, hubs, model_card
+from keras_vae import arguments, hubs, model_card, preset_files
 from keras_vae.files import write_whole
 from keras_vae.renamed import warn_renamed
 
-CARD_FORMAT = 1
-_REQUIRED = {"format": int, "name": str, "description": str, "sha256": str, "versions": dict}
 # What the card says by itself, and nobody else may say.
 _OWN = ("format", "name", "class", "num_parameters", "versions", "sha256")
-_PARTS = {"metadata.json", "config.json", "model.weights.h5"}
-_LARGEST_CARD = 2**20
-_LARGEST_MODEL = 2**30
 # Of a preset's files, those that a hub gets: with the model's picture and explorer.
 _UPLOADED = (".json", ".keras", ".png", ".html")
 _LICENSE = re.compile(r"[a-z0-9][a-z0-9.+-]*")
@@ -123,7 +113,7 @@ def card(preset: str | os.PathLike) -> dict:
         ValueError: If there is no such preset, or its card is damaged or of a newer format.
         ImportError, OSError: Of hubs, as `HasPresets.from_preset` raises them.
     """
-    return _read_card(_card_path(preset))
+    return preset_files.read_card(_card_path(preset))
 
 
 def load(preset: str | os.PathLike) -> keras.Model:
@@ -144,12 +134,12 @@ def load(preset: str | os.PathLike) -> keras.Model:
 
 
 def _load(preset, card_path):
-    contents = _read_card(card_path)
+    contents = preset_files.read_card(card_path)
     model_path = card_path.with_suffix(".keras")
     if not model_path.is_file():
         raise ValueError(f"Preset {preset!s} lacks its model: there is no file {model_path}.")
-    _check_size(model_path, model_path.stat().st_size)
-    digest = _digest(model_path)
+    preset_files.check_size(model_path, model_path.stat().st_size)
+    digest = preset_files.digest(model_path)
     if digest != contents["sha256"]:
         advice = "Fetch both files anew"
         if hubs.is_address(preset):
@@ -159,7 +149,7 @@ def _load(preset, card_path):
             f"altered. Expected: SHA-256 {contents['sha256']}. Received: {digest}. {advice}; "
             "`keras.saving.load_model` loads the model without a card, if you trust it."
         )
-    _check_archive(model_path)
+    preset_files.check_archive(model_path)
     try:
         model = keras.saving.load_model(model_path, safe_mode=True)
     except Exception as error:  # Of whatever type: an altered configuration raises many.
@@ -234,7 +224,7 @@ def upload_preset(
     hubs.check_upload(address)
     private = private if private is None else arguments.flag("private", private)
     card_path = _card_path(preset)
-    model, contents = _load(preset, card_path), _read_card(card_path)
+    model, contents = _load(preset, card_path), preset_files.read_card(card_path)
     if not isinstance(model, HasPresets):
         raise ValueError(f"Preset {preset!s} is a {type(model).__name__}. Expected: a VAE.")
     license = contents.get("license") if license is None else license
@@ -300,7 +290,7 @@ def _card_text(model, name, details, sha256):
             "details. Give them other names."
         )
     contents = {
-        "format": CARD_FORMAT,
+        "format": preset_files.CARD_FORMAT,
         "name": name,
         "description": f"A {type(model).__name__}.",
         "class": keras.saving.get_registered_name(type(model)),
@@ -316,7 +306,7 @@ def _card_text(model, name, details, sha256):
     }
     try:
         text = json.dumps(contents, indent=2) + "\n"
-        _parsed_card(text, name)
+        preset_files.parsed_card(text, name)
     except (TypeError, ValueError, RecursionError) as error:
         raise ValueError(
             f"The card of {name!r} could not be read again: {error}. Expected: details that JSON "
@@ -367,90 +357,12 @@ def _is_whole(directory):
     if len(cards) != 1:
         return True
     try:
-        return _digest(cards[0].with_suffix(".keras")) == _card_of_any_format(cards[0])["sha256"]
+        return (
+            preset_files.digest(cards[0].with_suffix(".keras"))
+            == preset_files.card_of_any_format(cards[0])["sha256"]
+        )
     except (OSError, ValueError):
         return False
-
-
-def _digest(path):
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _read_card(path):
-    contents = _card_of_any_format(path)
-    if not 1 <= contents["format"] <= CARD_FORMAT:
-        raise ValueError(
-            f"The card {path} is of format {contents['format']}, this version of keras_vae reads "
-            f"1 to {CARD_FORMAT}. Upgrade keras_vae."
-        )
-    return contents
-
-
-def _card_of_any_format(path):
-    try:
-        # A pipe without a writer would be waited for without end.
-        if path.exists() and not path.is_file():
-            raise ValueError("it is no regular file")
-        if path.stat().st_size > _LARGEST_CARD:
-            raise ValueError(f"it is larger than {_LARGEST_CARD} bytes")
-        return _parsed_card(path.read_text(encoding="utf-8"), path.stem)
-    except (OSError, ValueError, RecursionError) as error:
-        raise ValueError(f"The card {path} cannot be read: {error}.") from None
-
-
-def _parsed_card(text, name):
-    """What a card's text says; a `ValueError` or `RecursionError` if they are none of that name."""
-    if len(text) > _LARGEST_CARD:
-        raise ValueError(f"it is larger than {_LARGEST_CARD} bytes")
-    contents = json.loads(text, parse_constant=_no_number)
-    if not isinstance(contents, dict):
-        raise ValueError("it holds no object")
-    for key, kind in _REQUIRED.items():
-        if type(contents.get(key)) is not kind:
-            raise ValueError(f"its entry {key!r} is missing or no {kind.__name__}")
-    if contents["name"] != name:
-        raise ValueError(f"it is the card of {contents['name']!r}")
-    return contents
-
-
-def _no_number(name):
-    raise ValueError(f"{name} is no JSON")
-
-
-def _check_archive(path):
-    """Refuses what is no model, or unpacks to more than one may have, before it is unpacked."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = sorted(archive.namelist())
-            if names != sorted(_PARTS):
-                raise zipfile.BadZipFile(f"it holds {names}, not {sorted(_PARTS)}")
-            _check_size(path, sum(entry.file_size for entry in archive.infolist()))
-            weights = archive.read("model.weights.h5")
-        with h5py.File(io.BytesIO(weights)) as file:
-            _check_size(path, _declared_size(file))
-    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, KeyError, RuntimeError) as error:
-        raise ValueError(f"The file {path} is no Keras model: {error}.") from None
-
-
-def _declared_size(file):
-    """Bytes of all arrays as an HDF5 file declares them, which may be more than it holds."""
-    sizes = []
-
-    def note(name, item):
-        if isinstance(item, h5py.Dataset):
-            sizes.append(math.prod(item.shape or ()) * item.dtype.itemsize)
-
-    file.visititems(note)
-    return sum(sizes)
-
-
-def _check_size(path, size):
-    if size > _LARGEST_MODEL:
-        raise ValueError(
-            f"The file {path} unpacks to {size} bytes, more than the {_LARGEST_MODEL} that a "
-            "preset may have."
-        )
 
 
 def _without_optimizer_state(model):

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 import keras_vae
-from keras_vae import presets
+from keras_vae import preset_files
 
 SHAPE = (4, 4, 1)
 PARTS = ("metadata.json", "config.json", "model.weights.h5")
@@ -148,7 +148,7 @@ def test_an_array_of_terabytes_that_takes_no_room_is_refused(preset):
 def test_a_model_file_of_gigabytes_is_refused_unread(preset, monkeypatch):
     with (preset / "tiny.keras").open("r+b") as file:
         file.truncate(2**40)
-    monkeypatch.setattr(presets, "_digest", lambda _: pytest.fail("it was read"))
+    monkeypatch.setattr(preset_files, "digest", lambda _: pytest.fail("it was read"))
     with pytest.raises(ValueError, match="unpacks to 1099511627776 bytes"):
         load(preset)
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import keras_vae
-from keras_vae import presets
+from keras_vae import preset_files, presets
 
 SHAPE = (4, 4, 1)
 
@@ -106,7 +106,7 @@ def test_a_file_that_is_no_model_is_refused_though_its_card_vouches_for_it(saved
 
 def test_an_archive_that_unpacks_to_gigabytes_is_refused(saved, monkeypatch):
     _, folder = saved
-    monkeypatch.setattr(presets, "_LARGEST_MODEL", 1000)
+    monkeypatch.setattr(preset_files, "_LARGEST_MODEL", 1000)
     with pytest.raises(ValueError, match=r"unpacks to \d+ bytes"):
         keras_vae.VAE.from_preset(folder)
 
@@ -168,7 +168,7 @@ OF_FORMAT_1 = Path(__file__).parent / "data" / "presets" / "format_1"
 
 @pytest.mark.parametrize("newest", [1, 2], ids=["now", "when there is a newer one"])
 def test_a_preset_of_an_older_format_loads_as_it_was(monkeypatch, newest):
-    monkeypatch.setattr(presets, "CARD_FORMAT", newest)
+    monkeypatch.setattr(preset_files, "CARD_FORMAT", newest)
     assert presets.card(OF_FORMAT_1)["format"] == 1
     vae = keras_vae.VAE.from_preset(OF_FORMAT_1)
     pixels = vae.decode(np.array([[0.5, -1.0]], np.float32)).mean().numpy()[0, 0, :, 0]
@@ -193,7 +193,7 @@ def test_a_card_of_a_newer_format_is_refused(saved):
 
 def test_a_huge_card_is_refused_unread(saved, monkeypatch):
     _, folder = saved
-    monkeypatch.setattr(presets, "_LARGEST_CARD", 10)
+    monkeypatch.setattr(preset_files, "_LARGEST_CARD", 10)
     with pytest.raises(ValueError, match="larger than 10 bytes"):
         presets.card(folder)
 

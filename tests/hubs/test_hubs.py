@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import keras_vae
-from keras_vae import hubs, presets
+from keras_vae import hubs, preset_files, presets
 from stand_ins import hugging_face, kaggle
 
 SHAPE = (4, 4, 1)
@@ -374,7 +374,7 @@ def test_what_is_no_preset_is_refused(connect, kind, address, tmp_path):
 
 def test_a_preset_of_a_newer_format_is_refused(connect, kind, address, saved, tmp_path):
     folder = Path(shutil.copytree(saved, tmp_path / "newer"))
-    vouch(folder, format=presets.CARD_FORMAT + 1)
+    vouch(folder, format=preset_files.CARD_FORMAT + 1)
     hub = connect(kind)
     put(hub, folder)
     with pytest.raises(ValueError, match=r"of format 2, .* reads 1 to 1\. Upgrade keras_vae"):
