@@ -198,7 +198,7 @@ def test_a_folder_without_a_card_is_refused(tmp_path):
 def test_the_list_has_a_line_for_every_preset(capsys):
     from keras_vae import __main__
 
-    __main__.main()
+    __main__.main([])
     printed = capsys.readouterr().out
     assert list(presets.descriptions()) == presets.names() != []
     for name, description in presets.descriptions().items():
