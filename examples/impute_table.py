@@ -13,8 +13,11 @@ scikit-learn.
 
 import argparse
 import os
+import warnings
 
 os.environ.setdefault("KERAS_VAE_QUIET", "1")
+# oneDNN calls it an error that it leaves draws of classes to TensorFlow.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from keras_vae.tables import Table, TableIWAE
 
@@ -22,6 +25,7 @@ import keras
 import numpy as np
 import pandas as pd
 from sklearn.datasets import load_wine
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.experimental import enable_iterative_imputer  # noqa: F401
 from sklearn.impute import IterativeImputer, KNNImputer, SimpleImputer
 
@@ -60,6 +64,8 @@ numeric = list(wine.data.columns)
 mean, scale = frame[numeric].mean(), frame[numeric].std()
 classes = pd.get_dummies(frame["cultivar"]).astype(float).where(frame["cultivar"].notna())
 standardised = pd.concat([(frame[numeric] - mean) / scale, classes], axis=1)
+# Thirty rounds are what the last one gets, and it says that it would take more.
+warnings.simplefilter("ignore", ConvergenceWarning)
 for imputer in (SimpleImputer(), KNNImputer(), IterativeImputer(max_iter=30, random_state=0)):
     values = pd.DataFrame(imputer.fit_transform(standardised), columns=standardised.columns)
     imputed = values[numeric] * scale + mean

@@ -14,6 +14,8 @@ import os
 from pathlib import Path
 
 os.environ.setdefault("KERAS_VAE_QUIET", "1")
+# oneDNN calls it an error that it leaves draws of classes to TensorFlow.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from keras_vae.tables import Table, TableVAE
 

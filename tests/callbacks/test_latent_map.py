@@ -35,7 +35,7 @@ def test_given_latents(make_vae, images, tmp_path, drawn):
     encode = lambda x: CODES[: len(x)]  # noqa: E731
     run(make_vae, images, tmp_path, encode, labels=labels, latents=(2, 0))
     np.testing.assert_array_equal(drawn[0]["points"], CODES[:, [2, 0]])
-    assert drawn[0]["axes"] == ["z2", "z0"]
+    assert drawn[0]["axes"] == ("z2", "z0")
     assert drawn[0]["limit"] == 3
     with Image.open(tmp_path / "latent_map/epoch_0001.png") as picture:
         assert picture.size == (540, 490)
@@ -56,13 +56,13 @@ def test_latents_of_the_largest_kl_are_kept(make_vae, images, tmp_path, drawn):
 
     run(make_vae, images, tmp_path, encode, epochs=2)
     assert len(pictures) == 2
-    assert [call["axes"] for call in drawn] == [["z2", "z1"]] * 2
+    assert [call["axes"] for call in drawn] == [("z2", "z1")] * 2
 
 
 def test_without_standard_deviations_the_latents_that_vary_most(make_vae, images, tmp_path, drawn):
     encode = lambda x: CODES[: len(x)] * [0.1, 1.0, 2.0]  # noqa: E731
     run(make_vae, images, tmp_path, encode)
-    assert drawn[0]["axes"] == ["z2", "z1"]
+    assert drawn[0]["axes"] == ("z2", "z1")
 
 
 def test_limits_grow_at_once_and_shrink_after_two_pictures(make_vae, images, tmp_path, drawn):
