@@ -25,6 +25,8 @@ import keras
 from keras_vae import arguments
 from keras_vae.files import write_whole
 
+__all__ = ["card", "descriptions", "folder", "load", "names", "save"]
+
 CARD_FORMAT = 1
 _REQUIRED = {"format": int, "name": str, "description": str, "sha256": str, "versions": dict}
 # What the card says by itself, and nobody else may say.

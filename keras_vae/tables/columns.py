@@ -446,6 +446,7 @@ class Proportion(Column):
         return {**super().get_config(), "mean": self.mean, "variance": self.variance}
 
 
+#: Classes of columns by the names that `Table.infer(kinds=...)` takes.
 KINDS = {cls.kind: cls for cls in (Number, Positive, Count, Category, Boolean, Proportion)}
 
 
