@@ -25,10 +25,10 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
     # Those of this folder.
+    "api",
     "docstrings",
     "explorers",
     "programs",
-    "public_names",
 ]
 root_doc = "docs/index"
 include_patterns = ["docs/**.md", "saved_models/README.md", "CHANGELOG.md", "CONTRIBUTING.md"]
@@ -62,6 +62,10 @@ myst_enable_extensions = ["fieldlist"]
 
 html_theme = "furo"
 html_title = "keras_vae"
+html_theme_options = {
+    "light_css_variables": {"color-brand-primary": "#0b5fa5", "color-brand-content": "#0b5fa5"},
+    "dark_css_variables": {"color-brand-primary": "#7cb8f0", "color-brand-content": "#7cb8f0"},
+}
 html_static_path = ["static"]
 html_css_files = ["site.css"]
 html_copy_source = False
