@@ -60,6 +60,11 @@ toc_object_entries_show_parents = "hide"
 myst_heading_anchors = 3
 myst_enable_extensions = ["fieldlist"]
 
+# Blocks without a language are commands and what they print.
+highlight_language = "none"
+pygments_style = "default"
+pygments_dark_style = "github-dark"
+
 html_theme = "furo"
 html_title = "keras_vae"
 html_theme_options = {
@@ -70,6 +75,8 @@ html_static_path = ["static"]
 html_css_files = ["site.css"]
 html_copy_source = False
 html_show_sourcelink = False
+# They would be fetched, which browsers forbid pages that are opened from a file.
+html_show_search_summary = False
 templates_path = ["templates"]
 # The front page stands among the others; who opens the folder is led there.
 html_additional_pages = {"index": "to_front_page.html"}
