@@ -26,12 +26,12 @@ import importlib.util
 import os
 import time
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("KERAS_VAE_QUIET", "1")
+
+from keras_vae.anomaly import VAEDetector
 
 import numpy as np
 from sklearn import datasets, decomposition, ensemble, metrics, pipeline, preprocessing
-
-from keras_vae.anomaly import VAEDetector
 
 CRITERIA = ("negative_elbo", "negative_log_likelihood", "reconstruction")
 
@@ -41,7 +41,9 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4], help="(0 to 4)")
+    parser.add_argument(
+        "--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4], help="one run each (0 to 4)"
+    )
     parser.add_argument("--ours", action="store_true", help="VAEDetector alone")
     parser.add_argument("--set", nargs="+", default=[], metavar="ARGUMENT=VALUE", help="of it")
     options = parser.parse_args()

@@ -17,10 +17,7 @@ import statistics
 import tempfile
 import time
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
-import keras
-import numpy as np
+os.environ.setdefault("KERAS_VAE_QUIET", "1")
 
 import keras_vae
 from keras_vae.callbacks.elbo_logger import ELBOLogger
@@ -29,6 +26,9 @@ from keras_vae.callbacks.latent_traversal import LatentTraversal
 from keras_vae.callbacks.loss_curves import LossCurves
 from keras_vae.callbacks.prior_samples import PriorSamples
 from keras_vae.callbacks.reconstruction_grid import ReconstructionGrid
+
+import keras
+import numpy as np
 
 HOOKS = (
     "on_train_begin",

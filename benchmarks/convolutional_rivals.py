@@ -47,9 +47,9 @@ NETWORKS = {
 
 def ours(images, sizes, **compile_arguments):
     """`keras_vae` with `fit` and no argument but the optimizer."""
-    import keras
-
     import keras_vae
+
+    import keras
 
     shape = (sizes.side, sizes.side, 1)
     if sizes.name == "keras_io":
@@ -76,8 +76,9 @@ def ours_xla(images, sizes):
 
 def stock_fit(images, sizes):
     """A Keras model as tutorials write it, as in `benchmarks/rivals.py`, of keras.io's networks."""
-    import keras
     import rivals
+
+    import keras
     from keras import layers
 
     small, padded = sizes.side // 4, {"strides": 2, "padding": "same", "activation": "relu"}

@@ -24,13 +24,13 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
-import numpy as np
+os.environ.setdefault("KERAS_VAE_QUIET", "1")
 
 import keras_vae
 from keras_vae.datasets.factors import Sprites
 from keras_vae.datasets.factors.sprite_drawing import render
+
+import numpy as np
 
 # Training means of epoch 30 (`train_losses.log`): reconstruction and KL.
 PUBLISHED = {"vae": (17.989, 25.396), "beta_vae": (35.610, 15.355)}

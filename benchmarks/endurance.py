@@ -44,15 +44,15 @@ from pathlib import Path
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
 os.environ["TF_NUM_INTRAOP_THREADS"] = "1"
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
-import keras
-import numpy as np
-from PIL import Image
+os.environ.setdefault("KERAS_VAE_QUIET", "1")
 
 import keras_vae
 from keras_vae.callbacks import BetaSchedule, ELBOLogger, LossCurves, ReconstructionGrid, Resume
 from keras_vae.files import write_whole
+
+import keras
+import numpy as np
+from PIL import Image
 
 EPOCHS, STEPS, BATCH = 24, 12, 16
 PHASES = ("start-up", "steps", "drawing", "saving", "finishing")

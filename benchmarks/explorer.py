@@ -14,11 +14,11 @@ import statistics
 import tempfile
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
-import numpy as np
+os.environ.setdefault("KERAS_VAE_QUIET", "1")
 
 from keras_vae import presets
+
+import numpy as np
 
 BROWSER = runpy.run_path(str(Path(__file__).parents[1] / "tools" / "headless_browser.py"))
 HEAD = """| model | MB | opens in, s | frames/s, dragging | with traversals | decode, ms \

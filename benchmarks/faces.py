@@ -25,15 +25,15 @@ import os
 import time
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("KERAS_VAE_QUIET", "1")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-
-import keras
-import numpy as np
 
 import keras_vae
 from keras_vae import drawing, evaluation, networks, objectives
 from keras_vae.distributions import DiscretizedLogistic, Gaussian
+
+import keras
+import numpy as np
 
 SAMPLES = 200
 
@@ -44,9 +44,16 @@ def main():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("file", type=Path, help="an .npz with `images`")
-    parser.add_argument("--what", choices=("curves", "bits", "networks", "pictures"), required=True)
+    parser.add_argument(
+        "--what",
+        choices=("curves", "bits", "networks", "pictures"),
+        required=True,
+        help="which measurement",
+    )
     parser.add_argument("--steps", type=int, help="training steps of each model")
-    parser.add_argument("--output-dir", type=Path, default=Path("runs/faces"))
+    parser.add_argument(
+        "--output-dir", type=Path, default=Path("runs/faces"), help="folder (runs/faces)"
+    )
     options = parser.parse_args()
     options.output_dir.mkdir(parents=True, exist_ok=True)
     images = np.load(options.file, allow_pickle=False)["images"]

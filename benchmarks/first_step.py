@@ -65,8 +65,8 @@ def main():
     )
     add = parser.add_argument
     add("--rounds", type=int, default=5, help="runs of each, but for the cold one (5)")
-    add("--rivals", default=",".join(LIBRARIES), help=f"({','.join(LIBRARIES)})")
-    add("--output-dir", type=Path, default=Path("runs/first_step"), help="(runs/first_step)")
+    add("--rivals", default=",".join(LIBRARIES), help=f"out of {', '.join(LIBRARIES)} (all)")
+    add("--output-dir", type=Path, default=Path("runs/first_step"), help="folder (runs/first_step)")
     options = parser.parse_args()
     names = options.rivals.split(",")
     if set(names) - set(LIBRARIES):

@@ -25,15 +25,15 @@ import os
 import time
 import warnings
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
-import keras
-import numpy as np
-from sklearn import datasets, decomposition, mixture
+os.environ.setdefault("KERAS_VAE_QUIET", "1")
 
 import keras_vae
 from keras_vae import evaluation
 from keras_vae.distributions import Gaussian
+
+import keras
+import numpy as np
+from sklearn import datasets, decomposition, mixture
 
 SETS = ("breast_cancer", "wine", "diabetes", "digits")
 
@@ -43,7 +43,9 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="(0 to 2)")
+    parser.add_argument(
+        "--seeds", type=int, nargs="+", default=[0, 1, 2], help="one run each (0 to 2)"
+    )
     parser.add_argument("--sets", nargs="+", choices=SETS, default=SETS, help="of data (all)")
     options = parser.parse_args()
     print(f"{'':15} {'':28} {'nats a row':>18} {'s':>6}  chosen")

@@ -23,15 +23,15 @@ import os
 import time
 import warnings
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("KERAS_VAE_QUIET", "1")
+
+import keras_vae
+from keras_vae.distributions import Gaussian, Product
 
 import keras
 import numpy as np
 from sklearn import datasets, impute
 from sklearn.experimental import enable_iterative_imputer  # noqa: F401
-
-import keras_vae
-from keras_vae.distributions import Gaussian, Product
 
 BATCH, STEPS = 64, 1500
 
@@ -154,7 +154,7 @@ def main():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("--seeds", type=int, nargs="+", default=[0, 1, 2], help="(0 to 2)")
+    add("--seeds", type=int, nargs="+", default=[0, 1, 2], help="one run each (0 to 2)")
     add("--missing", type=float, nargs="+", default=[0.2, 0.5], help="shares (0.2 and 0.5)")
     add("--sets", nargs="+", choices=SETS, default=list(SETS), help="of data (all)")
     options = parser.parse_args()

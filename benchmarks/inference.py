@@ -13,11 +13,11 @@ import resource
 import statistics
 import time
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
-import numpy as np
+os.environ.setdefault("KERAS_VAE_QUIET", "1")
 
 import keras_vae
+
+import numpy as np
 
 PIECE = 50_000
 
@@ -25,8 +25,8 @@ PIECE = 50_000
 def main():
     """Prints a line for each."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--images", type=int, default=1_000_000, help="(1000000)")
-    parser.add_argument("--rounds", type=int, default=3, help="(3)")
+    parser.add_argument("--images", type=int, default=1_000_000, help="how many (1,000,000)")
+    parser.add_argument("--rounds", type=int, default=3, help="runs of each measurement (3)")
     options = parser.parse_args()
     vae = keras_vae.VAE.from_preset("mnist_mlp")
     images = np.random.default_rng(0).random((PIECE, 28, 28, 1), dtype=np.float32)

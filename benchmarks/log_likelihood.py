@@ -26,7 +26,7 @@ import tempfile
 import time
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("KERAS_VAE_QUIET", "1")
 
 import numpy as np
 
@@ -136,9 +136,9 @@ def export(folder: Path, preset: str, dataset: str | None, num_images: int) -> i
         ValueError: If the preset is unknown, or is no MLP with a Bernoulli likelihood.
         DatasetUnavailableError: If there are no such images on this machine.
     """
-    import keras
-
     import keras_vae
+
+    import keras
 
     vae = keras_vae.VAE.from_preset(preset)
     evaluated = {"dataset": None, "split": "test", "binarize": None}
@@ -193,7 +193,7 @@ def main():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("--preset", default="binarized_mnist_mlp", help="(binarized_mnist_mlp)")
+    add("--preset", default="binarized_mnist_mlp", help="which model (binarized_mnist_mlp)")
     add("--dataset", help="another data set than the preset's, such as typeset_digits")
     add("--images", type=int, default=1000, help="test images (1000; there are 10000)")
     add("--num-samples", type=int, default=1000, help="an image (1000)")

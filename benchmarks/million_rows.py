@@ -17,7 +17,7 @@ import subprocess
 import sys
 import time
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("KERAS_VAE_QUIET", "1")
 
 import numpy as np
 
@@ -46,9 +46,9 @@ def make_frame(rows):
 
 def ours(frame, epochs):
     """Seconds to encode the frame, and of each epoch's `fit`."""
-    import keras
-
     from keras_vae.tables import Table, TableVAE
+
+    import keras
 
     began = time.perf_counter()
     table = Table.infer(frame, verbose=False)
@@ -88,11 +88,11 @@ def clock():
 
 def by_hand(frame, epochs):
     """PyTorch: the rows are encoded, as ours are, before the clock starts."""
+    from keras_vae.tables import Table
+
     import torch
     from torch import nn
     from torch.nn import functional
-
-    from keras_vae.tables import Table
 
     table = Table.infer(frame, verbose=False)
     rows = torch.from_numpy(table.encode(frame))

@@ -39,14 +39,14 @@ import os
 import statistics
 import time
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
-import keras
-import tensorflow as tf
+os.environ.setdefault("KERAS_VAE_QUIET", "1")
 
 import keras_vae
 from keras_vae.callbacks import BetaSchedule, ValueSchedule
 from keras_vae.objectives import BetaTCVAE
+
+import keras
+import tensorflow as tf
 
 SHAPE = (28, 28, 1)
 TRAINING_IMAGES = 60_000
@@ -247,8 +247,12 @@ def main():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("runs", nargs="*", choices=[[], *RUNS], help="which (all)")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="(0 1 2)")
-    parser.add_argument("--dtype-policy", default="float32", help="(float32)")
+    parser.add_argument(
+        "--seeds", type=int, nargs="+", default=[0, 1, 2], help="one run each (0 1 2)"
+    )
+    parser.add_argument(
+        "--dtype-policy", default="float32", help="of Keras, such as mixed_float16 (float32)"
+    )
     options = parser.parse_args()
     keras.config.set_dtype_policy(options.dtype_policy)
     for name in options.runs or RUNS:

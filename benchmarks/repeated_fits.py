@@ -12,13 +12,13 @@ import gc
 import os
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("KERAS_VAE_QUIET", "1")
+
+import keras_vae
 
 import keras
 import numpy as np
 import tensorflow as tf
-
-import keras_vae
 
 SHAPE = (28, 28, 1)
 

@@ -51,9 +51,9 @@ NETWORKS = {
 
 def ours(images, sizes):
     """`keras_vae` with `fit` and no argument but the optimizer."""
-    import keras
-
     import keras_vae
+
+    import keras
 
     shape = (sizes.side, sizes.side, sizes.channels)
     vae = keras_vae.VAE(

@@ -41,9 +41,9 @@ BETA = 0.01
 
 def ours(images, sizes, steps_per_execution=64, callbacks=()):
     """`keras_vae` with `fit`, many steps an execution."""
-    import keras
-
     import keras_vae
+
+    import keras
 
     shape = (sizes.pixels,)
     vae = keras_vae.VAE(

@@ -15,13 +15,13 @@ import sys
 import tempfile
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("KERAS_VAE_QUIET", "1")
+
+import keras_vae
 
 import keras
 import numpy as np
 import tensorflow as tf
-
-import keras_vae
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "multi_worker.py"
 DEVICES = """
@@ -57,7 +57,7 @@ vae.save(folder + "/model.keras")
 def main():
     """Trains and compares."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--steps", type=int, default=200, help="(200)")
+    parser.add_argument("--steps", type=int, default=200, help="training steps a run (200)")
     parser.add_argument("--dataset", default="mnist", help="TFDS name (mnist)")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:

@@ -14,10 +14,11 @@ import os
 import statistics
 import time
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("KERAS_VAE_QUIET", "1")
+
+import rivals
 
 import numpy as np
-import rivals
 
 
 def main():

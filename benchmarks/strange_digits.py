@@ -15,14 +15,14 @@ import logging
 import os
 import time
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("KERAS_VAE_QUIET", "1")
+
+import keras_vae
+from keras_vae import anomaly
 
 import keras
 import numpy as np
 from sklearn import metrics
-
-import keras_vae
-from keras_vae import anomaly
 
 # It warns of what is traced again, here once for each model.
 logging.getLogger("tensorflow").setLevel(logging.ERROR)

@@ -14,12 +14,12 @@ import tempfile
 import time
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("KERAS_VAE_QUIET", "1")
+
+import keras_vae
 
 import keras
 import numpy as np
-
-import keras_vae
 
 SIZE = 128
 PER_IMAGE = SIZE * SIZE * 3
@@ -29,8 +29,8 @@ def main():
     """Generates, trains, prints."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--gigabytes", type=float, default=2.0, help="of decoded images (2)")
-    parser.add_argument("--batch-size", type=int, default=64, help="(64)")
-    parser.add_argument("--steps", type=int, help="(one epoch)")
+    parser.add_argument("--batch-size", type=int, default=64, help="images a step (64)")
+    parser.add_argument("--steps", type=int, help="training steps (one epoch)")
     parser.add_argument("--data-dir", type=Path, help="where the set stays (a temporary folder)")
     options = parser.parse_args()
     count = int(options.gigabytes * 1e9 / PER_IMAGE)

@@ -28,14 +28,14 @@ import sys
 import time
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("KERAS_VAE_QUIET", "1")
 
 import convolutional_rivals
-import numpy as np
 import residual_rivals
 import rivals
-
 from keras_vae.drawing import PALETTE
+
+import numpy as np
 
 ALL = rivals.RIVALS | convolutional_rivals.RIVALS | residual_rivals.RIVALS
 NETWORKS = convolutional_rivals.NETWORKS | residual_rivals.NETWORKS
@@ -74,12 +74,14 @@ def main():
     add = parser.add_argument
     add("--rounds", type=int, default=5, help="runs of each rival (5)")
     add("--steps", type=int, default=2048, help="training steps a run (2048)")
-    add("--rivals", default=",".join(rivals.RIVALS), help=f"({','.join(rivals.RIVALS)})")
+    add(
+        "--rivals", default=",".join(rivals.RIVALS), help=f"out of {', '.join(rivals.RIVALS)} (all)"
+    )
     add("--batch-sizes", help="numbers, separated by commas")
     add("--hidden-sizes", help="numbers, separated by commas")
     add("--image-sizes", help="numbers, separated by commas")
-    add("--networks", help=f"({','.join(NETWORKS)})")
-    add("--output-dir", type=Path, default=Path("runs/throughput"), help="(runs/throughput)")
+    add("--networks", help=f"out of {', '.join(NETWORKS)} (none)")
+    add("--output-dir", type=Path, default=Path("runs/throughput"), help="folder (runs/throughput)")
     options = parser.parse_args()
     options.output_dir.mkdir(parents=True, exist_ok=True)
     names = options.rivals.split(",")

@@ -12,14 +12,14 @@ import os
 import statistics
 import time
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("KERAS_VAE_QUIET", "1")
+
+import keras_vae
+import rivals
 
 import keras
 import numpy as np
-import rivals
 import tensorflow as tf
-
-import keras_vae
 
 EXECUTION = 64
 

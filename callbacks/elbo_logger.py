@@ -66,6 +66,8 @@ class ELBOLogger(RunCallback):
     >>> model.fit(images, callbacks=[keras_vae.callbacks.ELBOLogger("runs/mnist")])
     """
 
+    folder: Path  # There is always one.
+
     def __init__(
         self,
         folder: str | os.PathLike,

@@ -97,7 +97,7 @@ class LatentMap(PictureCallback):
             points,
             self.labels,
             self._limit,
-            axis_labels=[f"z{latent}" for latent in self._shown],
+            axis_labels=(f"z{self._shown[0]}", f"z{self._shown[1]}"),
             title=f"posterior means, {beyond} of {len(points)} beyond the axes",
         )
         return {self.name: drawing.rendered(figure)}

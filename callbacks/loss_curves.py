@@ -64,6 +64,8 @@ class LossCurves(RunCallback):
     >>> model.fit(images, validation_data=held_out, epochs=10, callbacks=[curves])
     """
 
+    folder: Path  # There is always one.
+
     def __init__(
         self,
         folder: str | os.PathLike,

@@ -1,6 +1,7 @@
 """What a model makes of the same draws from the prior, while it trains."""
 
 import os
+from typing import Any
 
 from PIL import Image
 
@@ -52,7 +53,7 @@ class PriorSamples(PictureCallback):
         self.num_images = arguments.count("num_images", num_images)
         self.seed = arguments.seed("seed", seed)
         self.latent_dim = None if latent_dim is None else arguments.count("latent_dim", latent_dim)
-        self.codes = None
+        self.codes: Any = None
 
     def prepare(self, functions: ModelFunctions):
         """Draws the codes, and decodes one of them."""

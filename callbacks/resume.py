@@ -26,12 +26,12 @@ from keras_vae.workers import worker_folder
 try:
     import fcntl
 except ImportError:  # Not a Unix: two runs in one folder go unnoticed.
-    fcntl = None
+    fcntl = None  # type: ignore[assignment]
 
 
 # Folders that this process has taken. A run that ended by an exception does not give its folder
 # back, and the next one in the same process, in a notebook for example, is welcome to it.
-_taken = {}
+_taken: dict[str, object] = {}
 
 # What a run begins from that has saved nothing.
 _NEW = {"epoch": 0, "step": 0}

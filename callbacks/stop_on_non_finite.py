@@ -56,7 +56,7 @@ class StopOnNonFinite(RunCallback):
 
     def __init__(self, folder: str | os.PathLike | None = None):
         super().__init__(folder)
-        self.path = None if folder is None else self.folder / "last_good.weights.h5"
+        self.path = None if self.folder is None else self.folder / "last_good.weights.h5"
         self.stopped_at = None
 
     @property

@@ -20,11 +20,7 @@ import argparse
 import os
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
-import keras
-import tensorflow as tf
-from keras import layers, ops
+os.environ.setdefault("KERAS_VAE_QUIET", "1")
 
 from keras_vae import datasets
 from keras_vae.callbacks import (
@@ -38,6 +34,10 @@ from keras_vae.callbacks import (
     ReconstructionGrid,
     animate,
 )
+
+import keras
+import tensorflow as tf
+from keras import layers, ops
 
 SHAPE = (28, 28, 1)
 
@@ -235,7 +235,7 @@ def main(arguments: list[str] | None = None):
     add("--epochs", type=int, default=5, help="of each model (5)")
     add("--steps", type=int, default=200, help="steps of 128 images an epoch (200)")
     add("--seed", type=int, default=0, help="of weights, noise and data order (0)")
-    add("--output-dir", type=Path, default=Path("runs/elsewhere"), help="(runs/elsewhere)")
+    add("--output-dir", type=Path, default=Path("runs/elsewhere"), help="folder (runs/elsewhere)")
     options = parser.parse_args(arguments)
 
     data = load(options.seed)

@@ -7,11 +7,11 @@ pixels, learned from a few labelled images.
 import argparse
 import os
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
-import keras
+os.environ.setdefault("KERAS_VAE_QUIET", "1")
 
 import keras_vae
+
+import keras
 
 
 def classifier(features: keras.Model | None, input_shape) -> keras.Model:
@@ -36,10 +36,14 @@ def main():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("--preset", default="mnist_mlp", help="(mnist_mlp)")
-    add("--dataset", default="typeset_digits", help="(typeset_digits)")
+    add("--preset", default="mnist_mlp", help="trained VAE whose encoder is taken (mnist_mlp)")
+    add(
+        "--dataset",
+        default="typeset_digits",
+        help="TFDS name of images to classify (typeset_digits)",
+    )
     add("--labels", type=int, default=200, help="labelled images (200)")
-    add("--epochs", type=int, default=100, help="(100)")
+    add("--epochs", type=int, default=100, help="passes over the labelled images (100)")
     options = parser.parse_args()
 
     keras.utils.set_random_seed(0)

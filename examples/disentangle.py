@@ -42,17 +42,17 @@ from typing import ClassVar
 import sweep
 
 # isort: split
-import keras
-import numpy as np
-from optuna.trial import TrialState
-from scipy.stats import rankdata
-
 import keras_vae
 from keras_vae import arguments, disentanglement, drawing, latent_walks, networks, objectives
 from keras_vae.callbacks import CapacitySchedule
 from keras_vae.datasets import factors
 from keras_vae.disentanglement.measurements import METRICS
 from keras_vae.files import write_whole
+
+import keras
+import numpy as np
+from optuna.trial import TrialState
+from scipy.stats import rankdata
 
 METHODS = ["vae", "beta:4", "annealed:25", "beta_tc:6", "factor:35", "dip_i:10", "dip_ii:10"]
 SEEDS = [0, 1, 2, 3, 4]
@@ -71,6 +71,15 @@ PARAMETERS = {
     # Varies fastest, so that a study that is not finished has some seeds of all methods.
     "method": "vae",
 }
+MEANINGS = {
+    **sweep.MEANINGS,
+    "dataset": "sprites or another set of known factors",
+    "steps": "training steps of each model",
+    "num_train": "points that predictors of the metrics learn from",
+    "num_test": "points that they are tested on",
+    "method": "NAME or NAME:STRENGTH out of the list below; without it seven of them",
+    "seed": "one model each; without it 0 to 4",
+}
 GAMMA = 1000.0
 # What stands beside the headline number of a metric.
 PARTS = {
@@ -86,6 +95,7 @@ class Study(sweep.Sweep):
 
     parameters: ClassVar[dict] = PARAMETERS
     searched: ClassVar[dict] = {}
+    meanings: ClassVar[dict] = MEANINGS
 
     def check(self, setting: dict):
         """Refuses a setting that would fail."""

@@ -9,12 +9,12 @@ import argparse
 import json
 import os
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
-import keras
+os.environ.setdefault("KERAS_VAE_QUIET", "1")
 
 import keras_vae
 from keras_vae import evaluation
+
+import keras
 
 
 def main():
@@ -73,7 +73,7 @@ def _parser():
         type=int,
         help="of the log-likelihood; 0 leaves it out (100, or the card's)",
     )
-    add("--seed", type=int, help="(0)")
+    add("--seed", type=int, help="of every sample that is drawn (0, or the card's)")
     add("--json", action="store_true", help="print JSON and nothing else")
     add("--quiet", action="store_true", help="no progress bars")
     return parser

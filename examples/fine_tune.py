@@ -9,12 +9,12 @@ import argparse
 import os
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
-import keras
+os.environ.setdefault("KERAS_VAE_QUIET", "1")
 
 import keras_vae
 from keras_vae.evaluation import evaluate_elbo
+
+import keras
 
 
 def main():
@@ -23,10 +23,15 @@ def main():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("--preset", default="mnist_mlp", help="(mnist_mlp)")
-    add("--dataset", default="typeset_digits", help="(typeset_digits)")
-    add("--epochs", type=int, default=1, help="(1)")
-    add("--output", type=Path, default=Path("runs/fine_tuned.keras"), help="(runs/...)")
+    add("--preset", default="mnist_mlp", help="trained VAE to begin with (mnist_mlp)")
+    add("--dataset", default="typeset_digits", help="TFDS name of the new images (typeset_digits)")
+    add("--epochs", type=int, default=1, help="passes over the new images (1)")
+    add(
+        "--output",
+        type=Path,
+        default=Path("runs/fine_tuned.keras"),
+        help="file of the model (runs/fine_tuned.keras)",
+    )
     options = parser.parse_args()
 
     keras.utils.set_random_seed(0)

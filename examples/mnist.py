@@ -29,11 +29,9 @@ import sys
 import warnings
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("KERAS_VAE_QUIET", "1")
 if __name__ == "__main__":
     print("Loading TensorFlow, which takes some seconds ...", flush=True)
-
-import keras
 
 import keras_vae
 from keras_vae import arguments
@@ -46,6 +44,8 @@ from keras_vae.callbacks import (
     StopOnNonFinite,
 )
 from keras_vae.files import check_writable
+
+import keras
 
 COLUMNS = ("loss", "reconstruction_loss", "kl_loss", "elbo", "beta")
 # All that a run writes, below its folder.

@@ -27,7 +27,7 @@ import sys
 import threading
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("KERAS_VAE_QUIET", "1")
 
 # What may differ when a training goes on.
 NO_SETTINGS = ("output_dir", "local_workers")
@@ -42,12 +42,17 @@ def main():
     add("--local-workers", type=int, help="start that many workers on this machine")
     add("--dataset", default="mnist", help="TFDS name (mnist)")
     add("--steps", type=int, default=1024, help="training steps in all (1024)")
-    add("--steps-between-saves", type=int, help="(the largest number to 128 that divides --steps)")
+    add("--steps-between-saves", type=int, help="a divisor of --steps (the largest to 128)")
     add("--batch-size", type=int, default=128, help="of all workers together (128)")
-    add("--latent-dim", type=int, default=10, help="(10)")
-    add("--seed", type=int, default=0, help="(0)")
+    add("--latent-dim", type=int, default=10, help="number of latents (10)")
+    add("--seed", type=int, default=0, help="of weights, noise and data order (0)")
     add("--log-every", type=int, help="steps between lines of elbo.csv (at steps 1, 2, 4, 8, ...)")
-    add("--output-dir", type=Path, default=Path("runs/multi_worker"), help="(runs/multi_worker)")
+    add(
+        "--output-dir",
+        type=Path,
+        default=Path("runs/multi_worker"),
+        help="folder (runs/multi_worker)",
+    )
     options = parser.parse_args()
     if options.steps_between_saves is None:
         options.steps_between_saves = next(n for n in range(128, 0, -1) if options.steps % n == 0)
@@ -184,16 +189,14 @@ def leave(reason: str):
 
 def train(options: argparse.Namespace):
     """Trains as one worker."""
-    import tensorflow as tf
-
-    # Before anything else of TensorFlow's: it starts this worker's server.
-    strategy = tf.distribute.MultiWorkerMirroredStrategy()
-
-    import keras
-
     import keras_vae
     from keras_vae.callbacks import ELBOLogger, ReconstructionGrid, Resume
 
+    import keras
+    import tensorflow as tf
+
+    # Before TensorFlow computes anything: it starts this worker's server.
+    strategy = tf.distribute.MultiWorkerMirroredStrategy()
     resolver = strategy.cluster_resolver
     is_chief = resolver.task_type in (None, "chief", "worker") and not resolver.task_id
     watch = PeerWatch(resolver)
@@ -239,9 +242,11 @@ def train(options: argparse.Namespace):
             vae.export(options.output_dir / "saved_model", verbose=False)
             print(f"the chief wrote {options.output_dir}", flush=True)
         # All wait for the chief: a worker that leaves early looks like one that crashed.
-        tf.function(
-            lambda: strategy.reduce("SUM", strategy.run(lambda: tf.constant(1)), axis=None)
-        )()
+        here = tf.function(lambda: tf.constant(1), autograph=False)
+        everywhere = tf.function(
+            lambda: strategy.reduce("SUM", strategy.run(here), axis=None), autograph=False
+        )
+        everywhere()
     except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError) as error:
         leave(f"the connection to it broke ({type(error).__name__})")
     watch.stop()

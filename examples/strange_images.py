@@ -14,12 +14,12 @@ import logging
 import os
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
-import numpy as np
+os.environ.setdefault("KERAS_VAE_QUIET", "1")
 
 import keras_vae
 from keras_vae import anomaly, drawing
+
+import numpy as np
 
 # It warns of what is traced again, here once for each kind of images.
 logging.getLogger("tensorflow").setLevel(logging.ERROR)
@@ -65,10 +65,15 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--preset", default="mnist_mlp", help="(mnist_mlp)")
+    parser.add_argument("--preset", default="mnist_mlp", help="which model (mnist_mlp)")
     parser.add_argument("--dataset", default="mnist", help="what it was trained on (mnist)")
     parser.add_argument("--images", type=int, default=500, help="of each kind (500)")
-    parser.add_argument("--output-dir", type=Path, default=Path("runs/strange_images"))
+    parser.add_argument(
+        "--output-dir",
+        type=Path,
+        default=Path("runs/strange_images"),
+        help="folder (runs/strange_images)",
+    )
     options = parser.parse_args()
     vae = keras_vae.VAE.from_preset(options.preset)
     images = kinds(options.dataset, options.images)

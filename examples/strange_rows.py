@@ -12,19 +12,21 @@ import argparse
 import os
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("KERAS_VAE_QUIET", "1")
+
+from keras_vae import anomaly, drawing
 
 import numpy as np
 from sklearn.datasets import load_breast_cancer
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from keras_vae import anomaly, drawing
-
 parser = argparse.ArgumentParser(
     description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
 )
 parser.add_argument("--epochs", type=int, help="passes over the rows (the detector's default)")
-parser.add_argument("--output-dir", type=Path, default=Path("runs/strange_rows"))
+parser.add_argument(
+    "--output-dir", type=Path, default=Path("runs/strange_rows"), help="folder (runs/strange_rows)"
+)
 options = parser.parse_args()
 
 data = load_breast_cancer()

@@ -18,15 +18,15 @@ import argparse
 import os
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("KERAS_VAE_QUIET", "1")
+
+import keras_vae
+from keras_vae import anomaly, drawing
 
 import keras
 import numpy as np
 from sklearn.ensemble import IsolationForest
 from sklearn.linear_model import Ridge
-
-import keras_vae
-from keras_vae import anomaly, drawing
 
 KINDS = ("spike", "stuck", "shift", "faster", "decoupled")
 WINDOW, LAGS, SMOOTH = 64, 16, 15
@@ -38,7 +38,12 @@ parser = argparse.ArgumentParser(
 parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="runs to average over (0)")
 parser.add_argument("--epochs", type=int, default=30, help="passes over the windows (30)")
 parser.add_argument("--steps", type=int, default=12_000, help="of the quiet part (12,000)")
-parser.add_argument("--output-dir", type=Path, default=Path("runs/strange_series"))
+parser.add_argument(
+    "--output-dir",
+    type=Path,
+    default=Path("runs/strange_series"),
+    help="folder (runs/strange_series)",
+)
 
 
 def sensors(steps, random, pace=1.0, coupling=1.0):

@@ -47,17 +47,17 @@ from typing import ClassVar
 # One thread a process: figures must not depend on the number of cores, nor workers share them.
 os.environ["TF_NUM_INTRAOP_THREADS"] = os.environ["TF_NUM_INTEROP_THREADS"] = "1"
 os.environ["OMP_NUM_THREADS"] = "1"
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("KERAS_VAE_QUIET", "1")
+
+import keras_vae
+from keras_vae import arguments, evaluation, networks
+from keras_vae.files import check_writable, write_whole
 
 import keras
 import optuna
 import tensorflow as tf
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import TrialState
-
-import keras_vae
-from keras_vae import arguments, evaluation, networks
-from keras_vae.files import check_writable, write_whole
 
 # What can be set, and what it is where it is not.
 PARAMETERS = {
@@ -80,6 +80,28 @@ PARAMETERS = {
     "epochs": 30,
     "seed": 0,
     "jit_compile": True,
+}
+# What each is, for `--help`.
+MEANINGS = {
+    "dataset": "TFDS name, or typeset_digits",
+    "train_split": "TFDS split string to train on",
+    "test_split": "TFDS split string to measure on",
+    "binarize": "dynamic or fixed: pixels drawn at every step, or once",
+    "network": "mlp or conv",
+    "latent_dim": "number of latents",
+    "hidden_sizes": "units of an mlp's layers, with commas",
+    "filters": "filters of a conv's layers, with commas",
+    "kernel_size": "pixels a side of a conv's filters",
+    "activation": "of the hidden layers",
+    "scale": "how the encoder makes standard deviations positive",
+    "likelihood": "of pixels",
+    "beta": "weight of the KL",
+    "reduction": "sum or mean, of pixels and of latents",
+    "learning_rate": "of Adam",
+    "batch_size": "images a step",
+    "epochs": "passes over the training images",
+    "seed": "of weights, noise and data order",
+    "jit_compile": "whether XLA compiles the steps",
 }
 # What a search varies, and where it trains and measures, unless told otherwise.
 SEARCHED = {
@@ -105,6 +127,7 @@ class Sweep:
 
     parameters: ClassVar[dict] = PARAMETERS
     searched: ClassVar[dict] = SEARCHED
+    meanings: ClassVar[dict] = MEANINGS
 
     @property
     def spaces(self) -> dict:
@@ -455,8 +478,11 @@ def parser_of(kind: type[Sweep], doc: str, folder: str) -> argparse.ArgumentPars
     kinds = {"hidden_sizes": sizes, "filters": sizes, "binarize": str, "jit_compile": boolean}
     for name, default in kind.parameters.items():
         values = {"type": kinds.get(name, type(default)), "nargs": "+", "action": "extend"}
-        shown = json.dumps(default).strip('"[]').replace(" ", "")
-        add(f"--{name.replace('_', '-')}", metavar="VALUE", help=f"({shown})", **values)
+        shown = json.dumps(default).strip('"')
+        if kinds.get(name) is sizes:
+            shown = shown.strip("[]").replace(" ", "")
+        text = f"{kind.meanings[name]} ({shown})"
+        add(f"--{name.replace('_', '-')}", metavar="VALUE", help=text, **values)
     add("--workers", type=int, default=1, help="processes at work (1: this one)")
     add("--output-dir", type=Path, default=Path(folder), help=f"folder ({folder})")
     return parser

@@ -13,7 +13,9 @@ import argparse
 import os
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("KERAS_VAE_QUIET", "1")
+
+from keras_vae.tables import Table, TableVAE
 
 import keras
 import matplotlib.figure
@@ -23,13 +25,16 @@ from sklearn.datasets import load_breast_cancer
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import cross_val_score
 
-from keras_vae.tables import Table, TableVAE
-
 parser = argparse.ArgumentParser(
     description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
 )
 parser.add_argument("--epochs", type=int, default=600, help="passes over the rows (600)")
-parser.add_argument("--output-dir", type=Path, default=Path("runs/synthetic_rows"))
+parser.add_argument(
+    "--output-dir",
+    type=Path,
+    default=Path("runs/synthetic_rows"),
+    help="folder (runs/synthetic_rows)",
+)
 options = parser.parse_args()
 
 keras.utils.set_random_seed(0)

@@ -9,7 +9,10 @@ import importlib as _importlib
 import sys as _sys
 import warnings as _warnings
 
-import keras as _keras
+from keras_vae.quiet_start import quiet_start as _quiet_start
+
+with _quiet_start():
+    import keras as _keras
 
 if _keras.backend.backend() != "tensorflow":
     raise ImportError(
@@ -44,9 +47,10 @@ from keras_vae import (
     visualize,
 )
 from keras_vae.networks import conv_decoder, conv_encoder, mlp_decoder, mlp_encoder
+from keras_vae.presets import upload_preset
 from keras_vae.vae import VAE
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = [
     "VAE",
     "anomaly",
@@ -63,6 +67,7 @@ __all__ = [
     "objectives",
     "presets",
     "tables",
+    "upload_preset",
     "visualize",
 ]
 

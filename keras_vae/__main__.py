@@ -60,7 +60,7 @@ def _parser():
         "explore", help="write a model as an HTML file, and open it"
     )
     add = explore.add_argument
-    add("model", help="a preset's name or folder, or a .keras file")
+    add("model", help="a preset's name, folder or address, or a .keras file")
     add("--output", type=Path, help="the file (MODEL.html, in this folder)")
     add("--overwrite", action="store_true", help="replace a file that is there")
     add("--no-open", action="store_true", help="only write it")

@@ -93,7 +93,7 @@ def checked_latents(latents) -> tuple[int, int]:
     try:
         first, second = (count("latents", latent, least=0) for latent in latents)
     except (TypeError, ValueError):
-        first = second = None
+        first = second = 0
     if first == second:
         raise invalid("latents", "two different latents, counted from 0", latents)
     return first, second

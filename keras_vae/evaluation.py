@@ -7,6 +7,7 @@ the mean over the images, the standard deviation over them divided by the root o
 """
 
 import math
+from typing import Any
 
 import keras
 import numpy as np
@@ -359,12 +360,13 @@ def evaluate_all(
         DatasetUnavailableError: If the data set is neither prepared nor downloadable.
     """
     arguments.count("num_samples", num_samples, least=0)
-    load = {"batch_size": 1000, "binarize": binarize, "seed": seed, "shuffle": False}
+    load: dict = {"batch_size": 1000, "binarize": binarize, "seed": seed, "shuffle": False}
     images = datasets.load(dataset, split, **load)
-    figures = evaluate_elbo(model, images, seed=seed, progress=progress)
+    figures: dict[str, Any] = {}
+    figures |= evaluate_elbo(model, images, seed=seed, progress=progress)
     if num_samples:
         figures |= log_likelihood(model, images, num_samples, seed=seed, progress=progress)
-    statistics = latent_statistics(model, images, progress=progress)
+    statistics: dict[str, Any] = latent_statistics(model, images, progress=progress)
     figures["active_units"] = statistics["active_units"]
     if statistics["kl_per_dimension"] is not None:
         figures["kl_per_dimension"] = [round(kl, 4) for kl in statistics["kl_per_dimension"]]

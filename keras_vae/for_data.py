@@ -29,12 +29,12 @@ class Looked(NamedTuple):
 
     Attributes:
         examples: `[n, *event]`, float32; those that were looked at.
-        count: Int, or `None` where nobody knows. Examples that there are.
+        num_examples: Int, or `None` where nobody knows. Examples that there are.
         dtype: Name of the type of the numbers.
     """
 
     examples: np.ndarray
-    count: int | None
+    num_examples: int | None
     dtype: str
 
 
@@ -348,8 +348,8 @@ def _public_name(cls):
 def _described(looked):
     examples = looked.examples
     shape = ", ".join(map(str, examples.shape[1:]))
-    of = "the first" if looked.count is None else f"{looked.count}, of which"
-    if looked.count == len(examples):
+    of = "the first" if looked.num_examples is None else f"{looked.num_examples}, of which"
+    if looked.num_examples == len(examples):
         of = "all"
     values = f"{looked.dtype} from {np.nanmin(examples):.3g} to {np.nanmax(examples):.3g}"
     return f"{of} {len(examples)} examples [{shape}], {values}"

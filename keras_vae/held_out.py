@@ -5,6 +5,7 @@ batch by batch so that memory does not grow with it, and what comes out is finit
 """
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import keras
 import numpy as np
@@ -70,7 +71,7 @@ def checked(model, dataset, batch_size: int | None) -> tuple:
                 f"which can be read again. Received: {type(dataset).__name__}. Collect the images "
                 "by `np.concatenate`."
             )
-        arrays = np.asarray(check.wrap(images), np.float32)
+        arrays: Any = np.asarray(check.wrap(images), np.float32)
         if isinstance(dataset, tuple):
             arrays = (arrays, *dataset[1:])
         dataset = tf.data.Dataset.from_tensor_slices(arrays).batch(batch_size)

@@ -100,21 +100,20 @@ class Inference(keras.Model):
         """
         self._check_built("interpolate")
         arguments.count("num_steps", num_steps, least=2)
-        ends = [self.embed(images, batch_size, condition).numpy() for images in (start, end)]
-        if len(ends[0]) != len(ends[1]):
+        first, last = (self.embed(images, batch_size, condition).numpy() for images in (start, end))
+        if len(first) != len(last):
             raise ValueError(
-                "`start` and `end` must be as many images. "
-                f"Received: {len(ends[0])} and {len(ends[1])}"
+                f"`start` and `end` must be as many images. Received: {len(first)} and {len(last)}"
             )
-        walks = latent_walks.between(*ends, num_steps)
+        walks = latent_walks.between(first, last, num_steps)
         codes = tf.reshape(walks, [-1, self.latent_dim])
-        conditions = self.conditions(condition, len(ends[0]))
+        conditions = self.conditions(condition, len(first))
         if conditions is not None:
             condition = tf.repeat(conditions, num_steps, axis=0)
         images = self._in_batches(
             lambda *batch: self.decode(*batch).mean(), batch_size, codes, condition
         )
-        return tf.reshape(images, [len(ends[0]), num_steps, *images.shape[1:]])
+        return tf.reshape(images, [len(first), num_steps, *images.shape[1:]])
 
     def impute(
         self,

@@ -1,10 +1,10 @@
-"""Trained models to load: the registry over `saved_models/`.
+"""Trained models to load: the registry over `saved_models/`, folders, and models on hubs.
 
 A preset is two files: `NAME.keras`, the model, and `NAME.json`, its card, which says what data and
-command made it, what it is worth, and the SHA-256 of the model's file. Loading checks that hash
-first, then what the archive holds and how large it says it is, before any of it is unpacked. No
-code from either file runs: Keras's `safe_mode` stays on, and only classes of Keras or registered
-ones are built.
+command made it, what it is worth, and the SHA-256 of the model's file; `docs/presets.md` has the
+format. Loading checks that hash first, then what the archive holds and how large it says it is,
+before any of it is unpacked. No code from either file runs: Keras's `safe_mode` stays on, and only
+classes of Keras or registered ones are built.
 """
 
 import difflib
@@ -14,6 +14,8 @@ import io
 import json
 import math
 import os
+import re
+import shutil
 import tempfile
 import zipfile
 import zlib
@@ -22,10 +24,11 @@ from pathlib import Path
 import h5py
 import keras
 
-from keras_vae import arguments
+from keras_vae import arguments, hubs, model_card
 from keras_vae.files import write_whole
+from keras_vae.renamed import warn_renamed
 
-__all__ = ["card", "descriptions", "folder", "load", "names", "save"]
+__all__ = ["card", "descriptions", "folder", "load", "names", "save", "upload_preset"]
 
 CARD_FORMAT = 1
 _REQUIRED = {"format": int, "name": str, "description": str, "sha256": str, "versions": dict}
@@ -34,6 +37,9 @@ _OWN = ("format", "name", "class", "num_parameters", "versions", "sha256")
 _PARTS = {"metadata.json", "config.json", "model.weights.h5"}
 _LARGEST_CARD = 2**20
 _LARGEST_MODEL = 2**30
+# Of a preset's files, those that a hub gets: with the model's picture and explorer.
+_UPLOADED = (".json", ".keras", ".png", ".html")
+_LICENSE = re.compile(r"[a-z0-9][a-z0-9.+-]*")
 
 
 class HasPresets(keras.Model):
@@ -46,13 +52,18 @@ class HasPresets(keras.Model):
         Args:
             preset: A name from `keras_vae.presets.names()`, which means the model that ships with
                 the package whatever folders there are; or a folder that `save_to_preset` wrote,
-                such as `"runs/mine"`. A folder with a name of those is `"./mnist_mlp"` or a `Path`.
+                such as `"runs/mine"`, of which one with a name of those is `"./mnist_mlp"` or a
+                `Path`; or an address on a hub: `"hf://USER/NAME"`, `"hf://USER/NAME@REVISION"`,
+                `"kaggle://OWNER/MODEL/FRAMEWORK/VARIATION"` or that with `"/VERSION"`. What was
+                fetched from a hub stays in the cache of the hub's client.
 
         Returns:
             The model, compiled with Adam at a learning rate of 0.001: ready to `fit`.
 
         Raises:
             ValueError: If there is no such preset, it is damaged or altered, or it is no `cls`.
+            ImportError: If it is on a hub whose client is not installed.
+            OSError: If a hub has none of that address, does not give it or does not answer.
         """
         model = load(preset)
         if not isinstance(model, cls):
@@ -67,8 +78,8 @@ class HasPresets(keras.Model):
 
         Args:
             directory: The preset's folder, made if need be; its name is the preset's name.
-            **details: What else the card should say, such as `description`, a string, or `figures`:
-                anything that JSON takes.
+            **details: What else the card should say, such as `description`, a string, `license`,
+                or `figures`: anything that JSON takes. `docs/presets.md` lists what is read.
 
         Raises:
             ValueError: Before anything is written, if the card could not be read again, or the
@@ -87,6 +98,14 @@ def names() -> list[str]:
     return sorted(path.stem for path in folder().glob("*.json"))
 
 
+def __getattr__(name):
+    # `list` hid Python's own.
+    if name == "list":
+        warn_renamed("presets.list()", "presets.descriptions()", until="0.4")
+        return lambda: [f"{preset}  {text}" for preset, text in descriptions().items()]
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
 def descriptions() -> dict[str, str]:
     """What each preset that ships with the package is, in a sentence, by its name."""
     return {name: card(name)["description"] for name in names()}
@@ -96,14 +115,15 @@ def card(preset: str | os.PathLike) -> dict:
     """The card of a preset.
 
     Args:
-        preset: A name from `names()`, or a folder that `save_to_preset` wrote; see
-            `HasPresets.from_preset`.
+        preset: A name from `names()`, a folder that `save_to_preset` wrote, or an address on a
+            hub; see `HasPresets.from_preset`.
 
     Returns:
         What its JSON file holds.
 
     Raises:
         ValueError: If there is no such preset, or its card is damaged or of a newer format.
+        ImportError, OSError: Of hubs, as `HasPresets.from_preset` raises them.
     """
     return _read_card(_card_path(preset))
 
@@ -112,27 +132,34 @@ def load(preset: str | os.PathLike) -> keras.Model:
     """Loads a preset.
 
     Args:
-        preset: A name from `names()`, or a folder that `save_to_preset` wrote; see
-            `HasPresets.from_preset`.
+        preset: A name from `names()`, a folder that `save_to_preset` wrote, or an address on a
+            hub; see `HasPresets.from_preset`.
 
     Returns:
         The model, compiled with Adam at a learning rate of 0.001: ready to `fit`.
 
     Raises:
         ValueError: If there is no such preset, or a file is damaged, altered or of a newer format.
+        ImportError, OSError: Of hubs, as `HasPresets.from_preset` raises them.
     """
-    card_path = _card_path(preset)
+    return _load(preset, _card_path(preset))
+
+
+def _load(preset, card_path):
     contents = _read_card(card_path)
     model_path = card_path.with_suffix(".keras")
     if not model_path.is_file():
         raise ValueError(f"Preset {preset!s} lacks its model: there is no file {model_path}.")
     _check_size(model_path, model_path.stat().st_size)
-    digest = hashlib.sha256(model_path.read_bytes()).hexdigest()
+    digest = _digest(model_path)
     if digest != contents["sha256"]:
+        advice = "Fetch both files anew"
+        if hubs.is_address(preset):
+            advice = f"They were fetched twice: tell who uploaded {preset}"
         raise ValueError(
             f"The file {model_path} is not the one that its card describes: it was damaged or "
-            f"altered. Expected: SHA-256 {contents['sha256']}. Received: {digest}. Fetch both "
-            "files anew; `keras.saving.load_model` loads the model without a card, if you trust it."
+            f"altered. Expected: SHA-256 {contents['sha256']}. Received: {digest}. {advice}; "
+            "`keras.saving.load_model` loads the model without a card, if you trust it."
         )
     _check_archive(model_path)
     try:
@@ -171,6 +198,63 @@ def save(model: keras.Model, directory: str | os.PathLike, **details) -> Path:
             f"{others}. Choose another folder."
         )
     return write(model, directory, name, details)
+
+
+def upload_preset(
+    address: str,
+    preset: str | os.PathLike,
+    *,
+    license: str | None = None,
+    private: bool | None = None,
+    message: str | None = None,
+) -> str:
+    """Uploads a preset to a hub, with a model card that is written from the preset's own.
+
+    The hub gets the card, the model and, where they are beside them, `NAME.png`, which the model
+    card shows, and `NAME.html`, the explorer that it links to; nothing else of the folder. A
+    `README.md` of a preset's own folder is taken as the model card in place of the written one.
+
+    Args:
+        address: `"hf://USER/NAME"` or `"kaggle://OWNER/MODEL/FRAMEWORK/VARIATION"`; what is not
+            there is made.
+        preset: As `HasPresets.from_preset` takes it.
+        license: The licence's identifier in the form of the hub, such as `"apache-2.0"`. By default
+            the `license` of the card, if it has one.
+        private: Bool. Whether a repository that is made for it is private. By default as the hub
+            does it: Hugging Face for the most part not, Kaggle always.
+        message: What is said of the change, in a line. By default the preset's name.
+
+    Returns:
+        The address of what was uploaded; on Hugging Face with the commit, which always means these
+        files.
+
+    Raises:
+        ValueError: If it is no such address, the preset does not load, or there is another preset.
+        ImportError: If the hub's client is not installed.
+        OSError: If the hub does not take it or does not answer.
+    """
+    hubs.check_upload(address)
+    private = private if private is None else arguments.flag("private", private)
+    card_path = _card_path(preset)
+    model, contents = _load(preset, card_path), _read_card(card_path)
+    if not isinstance(model, HasPresets):
+        raise ValueError(f"Preset {preset!s} is a {type(model).__name__}. Expected: a VAE.")
+    license = contents.get("license") if license is None else license
+    if license is not None and not (isinstance(license, str) and _LICENSE.fullmatch(license)):
+        raise arguments.invalid("license", 'an identifier such as "apache-2.0" or "mit"', license)
+    with tempfile.TemporaryDirectory(prefix="keras_vae.") as directory:
+        staged = Path(directory)
+        for path in map(card_path.with_suffix, _UPLOADED):
+            if path.is_file():
+                shutil.copy(path, staged)
+        own = card_path.with_name("README.md")
+        if own.is_file() and card_path.parent != folder():
+            shutil.copy(own, staged)
+        else:
+            names = {path.name for path in staged.iterdir()}
+            text = model_card.text(model, {**contents, "license": license}, address, names)
+            (staged / "README.md").write_text(text, encoding="utf-8")
+        return hubs.upload(address, staged, message or contents["name"], private)
 
 
 def write(model: keras.Model, directory: Path, name: str, details: dict) -> Path:
@@ -246,40 +330,75 @@ def _card_text(model, name, details, sha256):
 def _card_path(preset):
     known = names()
     if not isinstance(preset, str | os.PathLike):
-        raise arguments.invalid("preset", f"one of {known} or a folder", preset)
+        raise arguments.invalid("preset", f"one of {known}, a folder or an address", preset)
     if isinstance(preset, str) and preset in known:
         return folder() / f"{preset}.json"
+    if hubs.is_address(preset):
+        return _only_card(preset, _fetched(preset))
     if Path(preset).is_dir():
-        cards = [*Path(preset).glob("*.json")]
-        if len(cards) != 1:
-            raise ValueError(
-                f"A preset's folder holds one card, a .json file. Received: {preset!s} with "
-                f"{len(cards)}"
-            )
-        return cards[0]
+        return _only_card(preset, Path(preset))
     close = difflib.get_close_matches(str(preset), known, n=1)
     raise ValueError(
-        f"Unknown preset. Expected one of {known} or a folder. Received: {str(preset)!r}."
-        + (f" Did you mean {close[0]!r}?" if close else "")
+        f"Unknown preset. Expected one of {known}, a folder or an address such as hf://USER/NAME. "
+        f"Received: {str(preset)!r}." + (f" Did you mean {close[0]!r}?" if close else "")
     )
 
 
-def _read_card(path):
+def _only_card(preset, directory):
+    cards = [*directory.glob("*.json")]
+    if len(cards) != 1:
+        raise ValueError(
+            f"A preset's folder holds one card, a .json file. Received: {preset!s} with "
+            f"{len(cards)}"
+        )
+    return cards[0]
+
+
+def _fetched(address):
+    """The folder of a preset from a hub.
+
+    What was damaged on its way into the cache would stay there for good: it is fetched once more.
+    """
+    directory = hubs.download(address)
+    return directory if _is_whole(directory) else hubs.download(address, anew=True)
+
+
+def _is_whole(directory):
+    """Whether a card there vouches for its model, or there is not the one card to ask."""
+    cards = [*directory.glob("*.json")]
+    if len(cards) != 1:
+        return True
     try:
-        # A pipe without a writer would be waited for without end.
-        if path.exists() and not path.is_file():
-            raise ValueError("it is no regular file")
-        if path.stat().st_size > _LARGEST_CARD:
-            raise ValueError(f"it is larger than {_LARGEST_CARD} bytes")
-        contents = _parsed_card(path.read_text(encoding="utf-8"), path.stem)
-    except (OSError, ValueError, RecursionError) as error:
-        raise ValueError(f"The card {path} cannot be read: {error}.") from None
+        return _digest(cards[0].with_suffix(".keras")) == _card_of_any_format(cards[0])["sha256"]
+    except (OSError, ValueError):
+        return False
+
+
+def _digest(path):
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _read_card(path):
+    contents = _card_of_any_format(path)
     if not 1 <= contents["format"] <= CARD_FORMAT:
         raise ValueError(
             f"The card {path} is of format {contents['format']}, this version of keras_vae reads "
             f"1 to {CARD_FORMAT}. Upgrade keras_vae."
         )
     return contents
+
+
+def _card_of_any_format(path):
+    try:
+        # A pipe without a writer would be waited for without end.
+        if path.exists() and not path.is_file():
+            raise ValueError("it is no regular file")
+        if path.stat().st_size > _LARGEST_CARD:
+            raise ValueError(f"it is larger than {_LARGEST_CARD} bytes")
+        return _parsed_card(path.read_text(encoding="utf-8"), path.stem)
+    except (OSError, ValueError, RecursionError) as error:
+        raise ValueError(f"The card {path} cannot be read: {error}.") from None
 
 
 def _parsed_card(text, name):

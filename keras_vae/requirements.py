@@ -87,6 +87,6 @@ class Within(NamedTuple):
     lower: float
     upper: float
 
-    def __call__(self, values):
+    def __call__(self, values) -> tf.Tensor:
         """Compares each of them."""
         return tf.math.is_nan(values) | ((values >= self.lower) & (values <= self.upper))

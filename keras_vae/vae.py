@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -20,10 +21,16 @@ from keras_vae.distributions import (
 from keras_vae.inference import Inference
 from keras_vae.network_checks import check_decoder, check_encoder
 from keras_vae.presets import HasPresets
+from keras_vae.renamed import warn_of_old_hooks
 from keras_vae.training import LoggedMean, Pass, Term, TermTrainer
 from keras_vae.training.data_checks import DataCheck, as_float_images
 
 REDUCTIONS = ("sum", "mean")
+# Before 0.2.
+_OLD_HOOKS = {
+    "divergence": "regularizers(posterior, z, kl, training)",
+    "objective": "forward(x, condition, training)",
+}
 
 
 @keras.saving.register_keras_serializable(package="keras_vae")
@@ -109,6 +116,10 @@ class VAE(Inference, HasPresets, TermTrainer):
     >>> vae.fit(images, epochs=10)
     """
 
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        warn_of_old_hooks(cls, _OLD_HOOKS)
+
     def __init__(
         self,
         encoder: keras.Model,
@@ -146,8 +157,9 @@ class VAE(Inference, HasPresets, TermTrainer):
         self.free_bits = arguments.number("free_bits", free_bits, least=0)
         self.missing = arguments.flag("missing", missing)
         self.kl_balance = None if kl_balance is None else arguments.share("kl_balance", kl_balance)
-        self.latent_dim = None
-        self._event_shape = None
+        # An int and a tuple once the model is built.
+        self.latent_dim: Any = None
+        self._event_shape: Any = None
         self._networks_checked = False
         encoder_input = getattr(encoder, "input_shape", None) if encoder.built else None
         if isinstance(encoder_input, tuple):
@@ -448,7 +460,7 @@ class VAE(Inference, HasPresets, TermTrainer):
                 `reconstruction_loss_<name>`. Defaults to `None`: nothing does.
         """
         is_mean = self.reduction == "mean"
-        pixels, latents = (math.prod(self.event_shape), self.latent_dim) if is_mean else (1, 1)
+        pixels, latents = (math.prod(self._event_shape), self.latent_dim) if is_mean else (1, 1)
         terms = {
             "reconstruction_loss": Term(1.0, distortion, pixels),
             **{
@@ -456,7 +468,9 @@ class VAE(Inference, HasPresets, TermTrainer):
                 for name, nats in (groups or {}).items()
             },
             "kl_loss": Term(None, rate, latents),
-            **{name: Term(*term, latents) for name, term in regularizers.items()},
+            **{
+                name: Term(weight, value, latents) for name, (weight, value) in regularizers.items()
+            },
         }
         logged = {
             "elbo": LoggedMean(-(distortion + rate)),
@@ -466,7 +480,9 @@ class VAE(Inference, HasPresets, TermTrainer):
         }
         return Pass(reconstruction, terms, logged)
 
-    def call(self, x, condition=None, training: bool = False, return_pass: bool = False):
+    def call(  # type: ignore[override]  # What `inputs_of` gives comes between.
+        self, x, condition=None, training: bool = False, return_pass: bool = False
+    ):
         """Reconstructs images: the mean of p(x|z).
 
         Args:
@@ -506,7 +522,7 @@ class VAE(Inference, HasPresets, TermTrainer):
 
     def symbolic_inputs(self) -> tuple:
         """Symbolic images."""
-        return (keras.KerasTensor((None, *self.event_shape)),)
+        return (keras.KerasTensor((None, *self._event_shape)),)
 
     def data_check(self) -> DataCheck:
         """Images of the model's shape, within the support of the likelihood."""

@@ -130,8 +130,8 @@ def interpolation(
         raise ValueError(
             f"`start` and `end` must be of the same shape. Received: {start.shape} and {end.shape}"
         )
-    ends = (functions.encode(images).loc for images in (start, end))
-    walks = latent_walks.between(*ends, count("num_steps", num_steps, least=2))
+    first, last = (functions.encode(images).loc for images in (start, end))
+    walks = latent_walks.between(first, last, count("num_steps", num_steps, least=2))
     return drawing.event_grid(_decode(functions, walks))
 
 
@@ -320,7 +320,7 @@ class Traversal:
 
     def rows(self, functions: ModelFunctions, view: "View") -> Image.Image:
         """A row for each latent."""
-        rows = view.order[: self.num_rows]
+        rows = view.order[: self.num_rows].tolist()
         measured = f"{_NUM_SAMPLES} samples of the model"
         if self.images is not None:
             measured = f"{len(self.images)} images"

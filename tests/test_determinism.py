@@ -130,7 +130,14 @@ def test_another_seed_gives_other_weights(images, name):
     [("VAE", {"steps_per_execution": 1, "jit_compile": True})]
     # Left to choose, several steps run in a compiled loop; given their number, as many do.
     + [("VAE", {"steps_per_execution": 4, "jit_compile": True})]
-    + [(getattr(name, "values", [name])[0], {"jit_compile": "auto"}) for name in NAMES],
+    + [("VAE", {"jit_compile": "auto"})]
+    # Two optimizers, and several samples.
+    + [(name, {"jit_compile": "auto"}) for name in ("FactorVAE", "IWAE")]
+    + [
+        pytest.param(name, {"jit_compile": "auto"}, marks=pytest.mark.exhaustive)
+        for name in FAMILY
+        if name not in ("FactorVAE", "IWAE")
+    ],
 )
 def test_under_xla(plain, images, name, how):
     trained = Trained(name, **how)

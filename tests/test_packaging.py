@@ -1,23 +1,39 @@
 """Tests of what an installation consists of, and of what importing it costs."""
 
+import datetime
+import email
 import fnmatch
-import importlib.metadata
 import inspect
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import tomllib
 import zipfile
 from pathlib import Path
 
 import pytest
+import yaml
 
 import keras_vae
 
 ROOT = Path(__file__).parents[1]
 BUILD = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-SOURCES = ("keras_vae", "callbacks", "saved_models", "pyproject.toml", "README.md", "LICENSE")
+URLS = BUILD["project"]["urls"]
+SOURCES = (
+    "keras_vae",
+    "callbacks",
+    "saved_models",
+    "pyproject.toml",
+    "setup.py",
+    "MANIFEST.in",
+    "README.md",
+    "CHANGELOG.md",
+    "CITATION.cff",
+    "LICENSE",
+)
 # Where each part of the package is, one a line.
 PLACES = """
 import sys, site
@@ -36,6 +52,9 @@ print(keras_vae.VAE.from_preset("mnist_map") and keras_vae.presets.folder() / "m
 def checkout(tmp_path_factory):
     """A second checkout of this repository, of what an installation consists of."""
     folder = tmp_path_factory.mktemp("checkout").resolve()
+    # Of the tests one, to see that a distribution leaves it out.
+    (folder / "tests").mkdir()
+    shutil.copy(__file__, folder / "tests")
     for name in SOURCES:
         if (ROOT / name).is_dir():
             ignored = shutil.ignore_patterns("__pycache__", "images")
@@ -56,6 +75,20 @@ def wheel(checkout, tmp_path_factory):
     assert done.returncode == 0, done.stderr
     (path,) = folder.glob("*.whl")
     return path
+
+
+@pytest.fixture(scope="session")
+def source_distribution(checkout, tmp_path_factory):
+    """The names in the source distribution of that checkout, below its only folder."""
+    source, folder = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("sdist")
+    shutil.copytree(checkout, source, symlinks=True, dirs_exist_ok=True)
+    build = "import sys, setuptools.build_meta as build; build.build_sdist(sys.argv[1])"
+    python("-c", build, folder, folder=source)
+    (path,) = folder.glob("keras_vae-*.tar.gz")
+    with tarfile.open(path) as archive:
+        names = [Path(member.name) for member in archive if member.isfile()]
+    assert {name.parts[0] for name in names} == {f"keras_vae-{keras_vae.__version__}"}
+    return {Path(*name.parts[1:]).as_posix() for name in names}
 
 
 @pytest.fixture(scope="session")
@@ -150,17 +183,53 @@ def cards():
     return [path.stem for path in (ROOT / "saved_models").glob("*.json")]
 
 
+def files_of_the_package():
+    """All that an installation holds, and a check that it is not nothing."""
+    modules = {f"keras_vae/{path}" for path in files_below(ROOT / "keras_vae", "*.py")}
+    models = {f"keras_vae/saved_models/{name}.{kind}" for name in cards() for kind in KINDS}
+    pages = {f"keras_vae/explorer/static/{path}" for path in files_below(STATIC, "*.*")}
+    assert {"keras_vae/explorer/static/index.html", "keras_vae/explorer/static/map.js"} <= pages
+    assert {"keras_vae/callbacks/helpers/guard.py", "keras_vae/drawing/chart.py"} <= modules
+    assert len(models) == 2 * len(cards()) >= 26
+    return modules | models | pages | {"keras_vae/py.typed"}
+
+
 @pytest.mark.slow
 def test_a_wheel_holds_every_file_of_the_package_and_nothing_else(wheel):
     with zipfile.ZipFile(wheel) as archive:
         found = {name for name in archive.namelist() if ".dist-info/" not in name}
-    modules = {f"keras_vae/{path}" for path in files_below(ROOT / "keras_vae", "*.py")}
-    models = {f"keras_vae/saved_models/{name}.{kind}" for name in cards() for kind in KINDS}
-    pages = {f"keras_vae/explorer/static/{path}" for path in files_below(STATIC, "*.*")}
-    assert found == modules | models | pages | {"keras_vae/py.typed"}
-    assert {"keras_vae/explorer/static/index.html", "keras_vae/explorer/static/map.js"} <= pages
-    assert {"keras_vae/callbacks/helpers/guard.py", "keras_vae/drawing/chart.py"} <= found
-    assert len(models) == 2 * len(cards()) >= 26
+    assert found == files_of_the_package()
+
+
+@pytest.mark.slow
+def test_a_source_distribution_holds_the_package_what_builds_it_and_nothing_else(
+    source_distribution,
+):
+    made = {name for name in source_distribution if ".egg-info/" in name}
+    made |= {"PKG-INFO", "setup.cfg"}
+    files = {name for name in SOURCES if (ROOT / name).is_file()}
+    assert source_distribution - made == files_of_the_package() | files
+
+
+@pytest.mark.slow
+def test_a_wheel_says_its_version_and_its_page_leads_to_files_of_that_version(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+        metadata = email.message_from_bytes(archive.read(name))
+    assert metadata["Version"] == keras_vae.__version__
+    assert metadata["Description-Content-Type"] == "text/markdown"
+    assert set(metadata.get_all("Project-URL")) == {f"{kind}, {url}" for kind, url in URLS.items()}
+    page = metadata.get_payload()
+    links = re.findall(r"\]\(([^)\s]+)\)", page)
+    assert [link for link in links if not link.startswith("https://")] == []
+    into = re.compile(rf"{URLS['Repository']}/(raw|blob)/v{keras_vae.__version__}/([^#]+)")
+    found = [match.groups() for match in map(into.fullmatch, links) if match]
+    assert ("raw", "docs/images/mnist_traversal.png") in found
+    assert ("blob", "docs/tables.md") in found
+    assert len(found) == len([link for link in links if URLS["Repository"] in link]) > 10
+    for shown_as, path in found:
+        assert (ROOT / path).is_file(), path
+        assert (shown_as == "raw") == (Path(path).suffix in {".png", ".gif"}), path
 
 
 KINDS = ("keras", "json")
@@ -194,8 +263,30 @@ def test_the_callbacks_are_there_when_they_are_asked_for_and_not_before(run_pyth
     assert printed.split() == ["True", "False", "ELBOLogger", "True", "False"]
 
 
-def test_the_distribution_carries_the_version_of_the_package():
-    assert importlib.metadata.version("keras-vae") == keras_vae.__version__
+def test_the_changelog_tells_of_this_version_and_the_citation_names_it():
+    heads = re.findall(r"^## (.+)$", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.M)
+    version, _, date = heads[1].partition(" - ")
+    assert (heads[0], version) == ("Unreleased", keras_vae.__version__)
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert citation["version"] == version
+    assert citation["date-released"] == datetime.date.fromisoformat(date)
+
+
+def test_the_citation_says_what_its_format_demands_and_what_the_package_says():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert citation["cff-version"] == "1.2.0"
+    # What Citation File Format 1.2.0 demands; all else is optional.
+    assert {"message", "title", "authors"} <= citation.keys()
+    project = BUILD["project"]
+    assert [author["name"] for author in citation["authors"]] == [
+        author["name"] for author in project["authors"]
+    ]
+    assert citation["license"] == project["license"]
+    assert citation["repository-code"] == URLS["Repository"]
+
+
+def test_all_addresses_of_the_project_are_below_that_of_its_repository():
+    assert {url.removeprefix(URLS["Repository"])[:1] for url in URLS.values()} == {"", "/"}
 
 
 def test_every_public_name_exists_and_is_documented():
@@ -216,7 +307,8 @@ def test_importing_loads_neither_tensorflow_datasets_nor_pyplot(run_python):
     )
     loaded = printed.split()
     assert "keras_vae.vae" in loaded
-    assert not {"tensorflow_datasets", "matplotlib.pyplot", "keras_vae.explorer"} & set(loaded)
+    late = {"tensorflow_datasets", "matplotlib.pyplot", "keras_vae.explorer"}
+    assert not {*late, "huggingface_hub", "kagglehub", "yaml"} & set(loaded)
 
 
 @pytest.mark.slow
@@ -239,7 +331,8 @@ def test_tensorboard_is_an_extra_that_the_tests_have():
     extras = BUILD["project"]["optional-dependencies"]
     (requirement,) = extras["tensorboard"]
     assert requirement.startswith("tensorboard>=")
-    assert "keras-vae[tensorboard,disentanglement,anomaly,tables]" in extras["test"]
+    (tested,) = (entry for entry in extras["test"] if entry.startswith("keras-vae["))
+    assert tested == "keras-vae[tensorboard,disentanglement,anomaly,tables,huggingface,kaggle]"
 
 
 @pytest.mark.slow
@@ -257,12 +350,24 @@ def test_scikit_learn_is_an_extra_that_the_tests_have_and_loads_when_it_is_used(
     ).split() == ["set()"]
 
 
-@pytest.mark.slow
-def test_it_imports_where_warnings_are_errors_and_says_what_needs_docstrings(tmp_path):
+@pytest.fixture
+def import_with(tmp_path):
+    """Imports the package in a fresh interpreter with flags of its own."""
+
     def run(*flags):
         command = [sys.executable, *flags, "-c", "import keras_vae; print(keras_vae.VAE)"]
         return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
 
-    assert run("-W", "error").returncode == 0
-    assert run("-O").returncode == 0
-    assert "docstrings, and `python -OO` removes them. Use `python -O`" in run("-OO").stderr
+    return run
+
+
+# Python compiles all of TensorFlow anew for it.
+@pytest.mark.exhaustive
+def test_it_imports_without_assertions(import_with):
+    assert import_with("-O").returncode == 0
+
+
+@pytest.mark.slow
+def test_it_imports_where_warnings_are_errors_and_says_what_needs_docstrings(import_with):
+    assert import_with("-W", "error").returncode == 0
+    assert "docstrings, and `python -OO` removes them. Use `python -O`" in import_with("-OO").stderr

@@ -163,6 +163,26 @@ def test_a_damaged_card_is_refused(saved, text, message):
         presets.card(folder)
 
 
+OF_FORMAT_1 = Path(__file__).parent / "data" / "presets" / "format_1"
+
+
+@pytest.mark.parametrize("newest", [1, 2], ids=["now", "when there is a newer one"])
+def test_a_preset_of_an_older_format_loads_as_it_was(monkeypatch, newest):
+    monkeypatch.setattr(presets, "CARD_FORMAT", newest)
+    assert presets.card(OF_FORMAT_1)["format"] == 1
+    vae = keras_vae.VAE.from_preset(OF_FORMAT_1)
+    pixels = vae.decode(np.array([[0.5, -1.0]], np.float32)).mean().numpy()[0, 0, :, 0]
+    np.testing.assert_allclose(pixels, presets.card(OF_FORMAT_1)["pinned"], atol=1e-5)
+
+
+def test_what_a_card_says_beyond_its_format_is_kept_and_harmless(saved):
+    _, folder = saved
+    card = {**json.loads((folder / "tiny.json").read_text()), "of_later": {"a": [1]}}
+    (folder / "tiny.json").write_text(json.dumps(card))
+    keras_vae.VAE.from_preset(folder)
+    assert presets.card(folder)["of_later"] == {"a": [1]}
+
+
 def test_a_card_of_a_newer_format_is_refused(saved):
     _, folder = saved
     card = json.loads((folder / "tiny.json").read_text())
@@ -198,7 +218,7 @@ def test_a_folder_without_a_card_is_refused(tmp_path):
 def test_the_list_has_a_line_for_every_preset(capsys):
     from keras_vae import __main__
 
-    __main__.main()
+    __main__.main([])
     printed = capsys.readouterr().out
     assert list(presets.descriptions()) == presets.names() != []
     for name, description in presets.descriptions().items():

@@ -5,13 +5,10 @@ errors. No network is needed, and nothing is trained. `FOLDER/index.html` opens 
 """
 
 import argparse
-import os
 import shutil
 import sys
 import time
 from pathlib import Path
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import site_links
 

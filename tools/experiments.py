@@ -14,16 +14,16 @@ import os
 import statistics
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
-import keras
-import numpy as np
-from matplotlib.figure import Figure
+os.environ.setdefault("KERAS_VAE_QUIET", "1")
 
 import keras_vae
 from keras_vae import drawing, latent_walks
 from keras_vae.drawing.palette import GRID, MUTED
 from keras_vae.files import check_writable, write_whole
+
+import keras
+import numpy as np
+from matplotlib.figure import Figure
 
 TABLES = ("results", "epochs", "latents")
 PIXELS = 784

@@ -12,14 +12,14 @@ import os
 import time
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("KERAS_VAE_QUIET", "1")
 
 import headless_browser
-from PIL import Image
-
 from keras_vae import presets
 from keras_vae.explorer import preset_page
 from keras_vae.files import write_whole
+
+from PIL import Image
 
 PICTURES = Path(__file__).parents[1] / "docs" / "explorer"
 DESKTOP, PHONE = (1280, 800, 1), (390, 844, 2)
@@ -102,7 +102,9 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--folder", type=Path, default=Path("runs/explorer"), help="(%(default)s)")
+    parser.add_argument(
+        "--folder", type=Path, default=Path("runs/explorer"), help="of the pages (%(default)s)"
+    )
     parser.add_argument("--pictures", action="store_true", help="photograph them, too")
     arguments = parser.parse_args()
     make_pages(arguments.folder)

@@ -19,15 +19,15 @@ import os
 import time
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
-import keras
-import numpy as np
+os.environ.setdefault("KERAS_VAE_QUIET", "1")
 
 import keras_vae
 from keras_vae import drawing, latent_measures, latent_walks, networks, objectives
 from keras_vae.callbacks import CapacitySchedule
 from keras_vae.files import check_writable, write_whole
+
+import keras
+import numpy as np
 
 COLUMNS = 10
 LATENTS = 10

@@ -1,4 +1,4 @@
-"""Follows every link of a folder of HTML: to a page, a heading, a picture or whatever else is there.
+"""Follows every link of a folder of HTML: to a page, a heading, a picture or any other file.
 
 What leads to other hosts is counted, and not asked for: no network is needed.
 """

@@ -20,17 +20,17 @@ import tempfile
 import time
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
-import keras
-import numpy as np
-import tensorflow as tf
+os.environ.setdefault("KERAS_VAE_QUIET", "1")
 
 import keras_vae
 from keras_vae import callbacks, disentanglement, evaluation, networks, objectives, presets
 from keras_vae.datasets import factors
 from keras_vae.datasets.factors.named import DRAWN, SETS
 from keras_vae.files import write_whole
+
+import keras
+import numpy as np
+import tensorflow as tf
 
 SHAPE = (28, 28, 1)
 
@@ -406,8 +406,13 @@ def main():
     add("--all", action="store_true", help="every one of them")
     add("--measure", action="store_true", help="measure those that are there, without training")
     add("--epochs", type=int, help="instead of the recipe's, for a trial")
-    add("--seed", type=int, default=0, help="(0)")
-    add("--output-dir", type=Path, default=presets.folder(), help="(the package's saved_models)")
+    add("--seed", type=int, default=0, help="of weights, noise and data order (0)")
+    add(
+        "--output-dir",
+        type=Path,
+        default=presets.folder(),
+        help="folder (the package's saved_models)",
+    )
     options = parser.parse_args()
     names = list(RECIPES) if options.all else options.names
     if not names or set(names) - set(RECIPES):

@@ -9,14 +9,14 @@ import json
 import os
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
-import keras
-import numpy as np
+os.environ.setdefault("KERAS_VAE_QUIET", "1")
 
 import keras_vae
 from keras_vae import drawing, latent_walks, presets
 from keras_vae.files import write_whole
+
+import keras
+import numpy as np
 
 COLUMNS = 10
 HEADER = """# Trained models
@@ -120,7 +120,10 @@ def main():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "--folder", type=Path, default=presets.folder(), help="(the package's saved_models)"
+        "--folder",
+        type=Path,
+        default=presets.folder(),
+        help="of models and cards (the package's saved_models)",
     )
     folder = parser.parse_args().folder
     table, sections = "", ""

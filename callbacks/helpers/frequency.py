@@ -1,6 +1,7 @@
 """When a callback acts: at chosen training steps, or every epoch."""
 
 import math
+from typing import Any
 
 from keras_vae.arguments import count, invalid
 
@@ -31,7 +32,7 @@ class Frequency:
                 names = f"{POWER_OF_TWO!r}, {LOGARITHMIC!r}, {EPOCH!r}"
                 expected = f"{names} or a positive number of steps"
                 raise invalid("frequency", expected, value) from None
-        self.value = value
+        self.value: Any = value
 
     @property
     def by_epoch(self) -> bool:

@@ -64,7 +64,7 @@ def state_of(model: keras.Model) -> list[Entry]:
         if generator is not None:
             entries.append(Entry("seed of keras.random", generator.state, "seed"))
     # A variable of Keras is one of TensorFlow inside.
-    known = {}
+    known: dict[int, Entry] = {}
     for entry in entries:
         inside = getattr(entry.variable, "value", None)
         known.setdefault(id(entry.variable if callable(inside) else inside), entry)
@@ -77,7 +77,8 @@ def names_of(entries: Iterable[Entry]) -> list[str]:
     The numbers that Keras counts up in a process, as in `dense_3`, are left out; of the same names
     the second is `... #2`, in the order in which the model has them.
     """
-    seen, names = {}, []
+    seen: dict[str, int] = {}
+    names = []
     for entry in entries:
         name = re.sub(r"_\d+(?![0-9A-Za-z])", "", entry.name)
         seen[name] = seen.get(name, 0) + 1

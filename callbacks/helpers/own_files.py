@@ -7,7 +7,7 @@ from pathlib import Path
 import keras
 
 # Callbacks whose run has begun, and what they write in it. A run that died leaves its own here.
-_writers = weakref.WeakKeyDictionary()
+_writers: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 
 
 def claim_files(callback: keras.callbacks.Callback, paths: Iterable[Path]):

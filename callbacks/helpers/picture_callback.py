@@ -38,6 +38,8 @@ class PictureCallback(RunCallback, abc.ABC):
         OSError: At the start of training, if the folder cannot be written.
     """
 
+    folder: Path  # There is always one.
+
     def __init__(
         self,
         folder: str | os.PathLike,

@@ -8,7 +8,7 @@ from keras_vae.keras_internals import batches_seen
 from keras_vae.workers import scalar_value
 
 # Where runs begin that resume, of models whose own optimizer does not count their steps.
-_begun = weakref.WeakKeyDictionary()
+_begun: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 
 
 def begin_at_step(model, step: int | None):

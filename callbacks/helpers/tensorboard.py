@@ -3,6 +3,7 @@
 import importlib.util
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -27,7 +28,7 @@ class SummaryWriter:
 
     def __init__(self, folder: str | os.PathLike):
         self._folder = Path(folder) / "tensorboard"
-        self._open = None
+        self._open: Any = None
 
     def scalars(self, values: dict, step: int):
         """Writes `{name: number}` at a step, without those that are `None`."""

@@ -8,13 +8,13 @@ import os
 import sys
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("KERAS_VAE_QUIET", "1")
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 # What is documented is what stands beside this file, whatever else is installed.
 sys.path[:0] = [str(ROOT), str(HERE), str(ROOT / "tools")]
 
-import keras_vae
+import keras_vae  # noqa: E402
 
 project = "keras_vae"
 author = copyright = "The keras_vae authors"
@@ -31,7 +31,13 @@ extensions = [
     "programs",
 ]
 root_doc = "docs/index"
-include_patterns = ["docs/**.md", "saved_models/README.md", "CHANGELOG.md", "CONTRIBUTING.md"]
+include_patterns = [
+    "docs/**.md",
+    "saved_models/README.md",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+]
 exclude_patterns = [".*", "build", "dist", "runs", "tests", "keras_vae", "**/__pycache__"]
 
 # A reference that leads nowhere is a warning, and a warning is an error.

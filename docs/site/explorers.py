@@ -30,7 +30,7 @@ def embed(app, docname, source):
 
 
 def write(app, exception):
-    """Makes the explorers, from the models alone: of which images there are, sites do not differ."""
+    """Makes the explorers from the models alone, because MNIST is not at hand everywhere."""
     if exception or app.builder.name != "html":
         return
     from keras_vae import explorer, presets

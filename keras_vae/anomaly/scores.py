@@ -71,8 +71,8 @@ def negative_log_likelihood(
     """
     check_built(model)
     check_own_likelihood(model)
-    values = evaluation.log_likelihood(model, data, num_samples, seed, progress, by_example=True)
-    return -values["log_likelihood"]
+    found = evaluation.log_likelihood(model, data, num_samples, seed, progress, by_example=True)
+    return -np.asarray(found["log_likelihood"])
 
 
 def reconstruction_term(model, data, progress: bool = True) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 import functools
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from numbers import Integral
 
 import numpy as np
@@ -81,8 +81,8 @@ def load(
             damaged. Those of a set that streams from disk are read when it is iterated over.
     """
     check_batching(batch_size, binarize, seed, start)
-    is_pair = isinstance(image_size, list | tuple) and len(image_size) == 2
-    is_size = is_pair and all(isinstance(side, Integral) and side > 0 for side in image_size)
+    sides = image_size if isinstance(image_size, list | tuple) else ()
+    is_size = len(sides) == 2 and all(isinstance(side, Integral) and side >= 1 for side in sides)
     if image_size is not None and not is_size:
         raise ValueError(
             "Invalid value for argument `image_size`. Expected (height, width), positive integers. "
@@ -94,14 +94,17 @@ def load(
             "Invalid value for argument `split`. Expected a string such as 'train' or "
             f"'train+test', or a sequence of them. Received: split={split!r}"
         )
+    batches: Callable
     if name == SPRITES:
         batches = functools.partial(sprite_batches, image_size=image_size, with_labels=with_labels)
     else:
         builder = prepared_builder(name, data_dir, download)
 
-        def batches(split, **settings):
+        def batches_of(split, **settings):
             chosen = _Split(builder, split, image_size, with_labels)
             return chosen.batches(**settings, memory_limit=memory_limit)
+
+        batches = batches_of
 
     datasets = tuple(
         batches(

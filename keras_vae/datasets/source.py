@@ -9,6 +9,7 @@ import importlib
 import io
 import os
 import random
+import sys
 
 import numpy as np
 
@@ -130,8 +131,11 @@ def _prepare(builder):
 
     try:
         if builder.name == EMBEDDED:
-            # TFDS announces a download, which is not what happens.
-            with contextlib.redirect_stdout(io.StringIO()):
+            said = f"Typesetting digits into {builder.data_dir}, once ..."
+            print(said, file=sys.stderr, flush=True)
+            # TFDS announces a download, which is not what happens, and draws a bar for each part.
+            unsaid = io.StringIO()
+            with contextlib.redirect_stdout(unsaid), contextlib.redirect_stderr(unsaid):
                 builder.download_and_prepare()
         else:
             _probe(builder)

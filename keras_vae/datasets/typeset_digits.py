@@ -162,7 +162,7 @@ def _distance_fields() -> np.ndarray:
 
 def _glyph_mask(font: ImageFont.FreeTypeFont, text: str) -> np.ndarray:
     """Draws text `_CELLS` high in the middle of the grid: bool of shape `(_GRID, _GRID)`."""
-    left, top, right, bottom = font.getbbox(text)
+    left, top, right, bottom = map(int, font.getbbox(text))
     image = Image.new("L", (right - left, bottom - top))
     ImageDraw.Draw(image).text((-left, -top), text, fill=255, font=font)
     image = image.crop(image.getbbox())

@@ -76,13 +76,13 @@ def beta_vae_score(
     held = generator.integers(len(source.factors), size=num_train + num_test)
     # All classes are there to be told, however few points there are.
     held[: len(source.factors)] = np.arange(len(source.factors))[: len(held)]
-    points = []
+    parts = []
     step = max(1, _PAIRS // batch_size)
     for start in range(0, len(held), step):
         part = held[start : start + step]
         first, second = source.pairs(np.repeat(part, batch_size), generator)
-        points.append(np.abs(first - second).reshape(len(part), batch_size, -1).mean(axis=1))
-    points = np.concatenate(points)
+        parts.append(np.abs(first - second).reshape(len(part), batch_size, -1).mean(axis=1))
+    points = np.concatenate(parts)
     with unfinished_fits_allowed():
         model = LogisticRegression(max_iter=1000).fit(points[:num_train], held[:num_train])
     correct = model.predict(points) == held

@@ -20,8 +20,8 @@ class Factors(NamedTuple):
     continuous: np.ndarray
 
     @property
-    def count(self) -> int:
-        """The number of factors."""
+    def num_factors(self) -> int:
+        """How many there are."""
         return self.values.shape[1]
 
     def classes(self, factor: int) -> np.ndarray:

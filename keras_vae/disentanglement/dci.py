@@ -101,7 +101,7 @@ def dci(
     order = np.argsort([-len(np.unique(column)) for column in factors.values.T], kind="stable")
     with unfinished_fits_allowed(), ThreadPoolExecutor(num_jobs) as pool:
         fitted = dict(zip(order.tolist(), pool.map(fit, order.tolist()), strict=True))
-    columns, on_train, on_test = zip(*(fitted[f] for f in range(factors.count)), strict=True)
+    columns, on_train, on_test = zip(*(fitted[f] for f in range(factors.num_factors)), strict=True)
     importance = np.stack(columns, axis=1)
     of_latents = concentration(importance)
     of_factors = concentration(importance.T)

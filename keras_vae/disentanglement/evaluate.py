@@ -17,7 +17,10 @@ from keras_vae.model_functions import ModelFunctions
 # Of images at once.
 _IMAGES = 1024
 _TRAINED = {"beta_vae_score", "sap_score", "dci", "modularity_explicitness"}
-_DRAWN_ANEW = {"beta_vae_score": beta_vae_score, "factor_vae_score": factor_vae_score}
+_DRAWN_ANEW: dict[str, Callable] = {
+    "beta_vae_score": beta_vae_score,
+    "factor_vae_score": factor_vae_score,
+}
 
 
 class Report(dict):

@@ -37,7 +37,8 @@ def held_factors(data, encode: Callable | None, continuous=None, num_bins: int =
                 + (" and `encode`" if encode is not None else "")
                 + ". Encode images first: `(encode(images), factors)`."
             )
-        return AmongPoints(*data, continuous=continuous, num_bins=num_bins)
+        codes, factors = data
+        return AmongPoints(codes, factors, continuous, num_bins)
     missing = [name for name in _PROTOCOL if not hasattr(data, name)]
     if missing:
         raise ValueError(
@@ -146,7 +147,7 @@ class AmongPoints:
         self._points = checked_codes(codes)
         checked = checked_factors(factors, self._points, continuous)
         values = discrete_factors(checked, num_bins, "quantile")
-        self.factors = np.arange(checked.count)
+        self.factors = np.arange(checked.num_factors)
         _check_several(self.factors)
         self._cells = [_Cells(factor, column) for factor, column in enumerate(values.T)]
 

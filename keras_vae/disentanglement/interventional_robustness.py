@@ -63,7 +63,7 @@ def interventional_robustness(
     values = discrete_factors(factors, num_bins, bins)
     farthest = _farthest(codes, normalizer_quantile)
     active = farthest > 1e-12 * np.abs(codes).max(axis=0)
-    robustness = np.zeros((codes.shape[1], factors.count))
+    robustness = np.zeros((codes.shape[1], factors.num_factors))
     for factor, column in enumerate(values.T):
         within = [_farthest(codes[column == value], quantile) for value in np.unique(column)]
         robustness[active, factor] = 1 - np.mean(within, axis=0)[active] / farthest[active]

@@ -1,6 +1,6 @@
 """The metrics by name, for what runs several of them on the same points."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -19,7 +19,7 @@ from keras_vae.disentanglement.posterior_mutual_information_gap import (
 from keras_vae.disentanglement.sap_score import sap_score
 
 # In the order in which they are shown: those that take longest come last.
-METRICS = {
+METRICS: dict[str, Callable] = {
     "mutual_information_gap": mutual_information_gap,
     "posterior_mutual_information_gap": posterior_mutual_information_gap,
     "interventional_robustness": interventional_robustness,

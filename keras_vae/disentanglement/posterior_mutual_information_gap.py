@@ -65,7 +65,7 @@ def posterior_mutual_information_gap(
     for start, column in zip(starts, values.T, strict=True):
         members[np.arange(len(loc)), start + column] = 1
     shares = np.log(members.mean(axis=0, dtype=np.float64))[starts + values[rows]]
-    information = np.empty((loc.shape[1], factors.count))
+    information = np.empty((loc.shape[1], factors.num_factors))
     for latent in range(loc.shape[1]):
         information[latent] = _information(
             loc[:, latent], scale[:, latent], rows, noise[:, latent], members, starts + values

@@ -79,8 +79,8 @@ def sap_score(
     if not factors.continuous.all():
         require_scikit_learn("sap_score")
     alive = np.ptp(codes[train], axis=0) > 1e-12 * np.abs(codes[train]).max(axis=0)
-    predictability = np.empty((codes.shape[1], factors.count))
-    for factor in range(factors.count):
+    predictability = np.empty((codes.shape[1], factors.num_factors))
+    for factor in range(factors.num_factors):
         if factors.continuous[factor]:
             predictability[:, factor] = _squared_correlations(
                 codes[train], factors.values[train, factor], alive

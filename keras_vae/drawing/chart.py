@@ -33,9 +33,9 @@ class Chart:
         self.axes.tick_params(labelsize=9)
         for side in ("top", "right"):
             self.axes.spines[side].set_visible(False)
-        self._lines = {}
-        self._texts = {}
-        self._shown = set()
+        self._lines: dict = {}
+        self._texts: dict = {}
+        self._shown: set = set()
         self._legend = None
 
     def line(self, key: str, x, y, **style):

@@ -31,7 +31,7 @@ def heat_map(
     edges = [middles[0] - 0.5, *between, middles[-1] + 0.5]
     axes = coloured(edges, np.asarray(values, float).T, label, size)
     axes.set_xlabel("epoch")
-    whole = {"nbins": 12, "steps": [1, 2, 5, 10], "integer": True}
+    whole: dict = {"nbins": 12, "steps": [1, 2, 5, 10], "integer": True}
     axes.xaxis.set_major_locator(ticker.MaxNLocator(**whole))
     axes.yaxis.set_major_locator(ticker.MaxNLocator(**whole))
     axes.yaxis.set_major_formatter(ticker.StrMethodFormatter("z{x:.0f}"))

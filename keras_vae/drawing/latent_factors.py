@@ -50,7 +50,7 @@ def latent_factors(
         )
     order = sorted_latents(values)
     shown = values[order]
-    axes = coloured(np.arange(len(factor_names) + 1) - 0.5, shown, label, size)
+    axes = coloured([column - 0.5 for column in range(len(factor_names) + 1)], shown, label, size)
     axes.set_xticks(range(len(factor_names)), factor_names)
     axes.set_yticks(range(len(order)), [latents[latent] for latent in order])
     if len(order) > _ROWS:

@@ -33,12 +33,13 @@ def latent_map(
     axes = figure.add_axes((0.12, 0.1, 0.735, 0.81), xlim=(-limit, limit), ylim=(-limit, limit))
     axes.set_xlabel(axis_labels[0], labelpad=2)
     axes.set_ylabel(axis_labels[1], labelpad=0)
-    names, indices = [], np.zeros(len(points), int)
+    names, indices = np.empty(0), np.zeros(len(points), int)
     if labels is not None:
         names, indices = np.unique(labels, return_inverse=True)
     colours = np.array([to_rgb(colour) for colour in (*PALETTE, *TINTS)])
     # One call, in the order of the points: label by label, the last would lie above all others.
-    axes.scatter(*np.asarray(points, np.float32).T, s=6, c=colours[indices], linewidths=0)
+    x, y = np.asarray(points, np.float32).T
+    axes.scatter(x, y, s=6, c=colours[indices], linewidths=0)
     for name, colour in zip(names, colours, strict=False):
         axes.plot([], [], "o", markersize=5, color=colour, label=str(name))
     if labels is not None:

@@ -43,16 +43,16 @@ def loss_curves(
     colors = dict(zip(curves, PALETTE * len(curves), strict=False))
     for name, kind, x, y in drawn:
         if kind:
-            style = {"marker": "o", "markerfacecolor": "white", "linestyle": "none"}
+            style: dict = {"marker": "o", "markerfacecolor": "white", "linestyle": "none"}
             style["label"] = "validation" if name == drawn[-1][0] else "_"
             style["zorder"] = 3
         else:
             style = {"linewidth": 1.6, "marker": ".", "markersize": 4, "label": _words(name)}
         chart.line(f"{name} {kind}", x, y, color=colors[name], **style)
     if drawn:
-        x, y = (np.concatenate([line[axis] for line in drawn]) for axis in (2, 3))
-        chart.scale("x", x.min(), max(x.max(), 2 * x.min()), True, xlabel)
-        chart.scale("y", y.min(), y.max(), bool(y.min() > 0), ylabel)
+        all_x, all_y = (np.concatenate([line[axis] for line in drawn]) for axis in (2, 3))
+        chart.scale("x", all_x.min(), max(all_x.max(), 2 * all_x.min()), True, xlabel)
+        chart.scale("y", all_y.min(), all_y.max(), bool(all_y.min() > 0), ylabel)
     return chart.picture()
 
 

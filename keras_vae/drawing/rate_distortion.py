@@ -85,25 +85,26 @@ def rate_distortion_points(
         A picture, RGB.
     """
     chart = chart or Chart((640, 520))
-    points = {label: np.stack(finite(*pair), axis=1) for label, pair in points.items()}
-    points = {label: models for label, models in points.items() if len(models)}
-    if not points:
+    stacked = {label: np.stack(finite(*pair), axis=1) for label, pair in points.items()}
+    models_of = {label: models for label, models in stacked.items() if len(models)}
+    if not models_of:
         return chart.picture(legend=False)
-    everything = np.concatenate(list(points.values()))
+    everything = np.concatenate(list(models_of.values()))
     _plane(chart, everything, xlabel, ylabel)
-    means = np.stack([models.mean(axis=0) for models in points.values()])
+    means = np.stack([models.mean(axis=0) for models in models_of.values()])
     style = {"color": PALETTE[0], "linewidth": 1.4}
     chart.line("means", *means.T, **style, marker="o", markersize=5, label="mean")
     style = {"color": PALETTE[1], "linestyle": "none", "marker": ".", "markersize": 4}
     chart.line("models", *everything.T, **style, zorder=3, label="single models")
     size = np.maximum(np.ptp(everything, axis=0), 1e-9)
-    while points:
+    names = list(models_of)
+    while names:
         x, y = means[0]
         near = (np.abs(means - means[0]) / size < 0.03).all(axis=1)
-        label = ", ".join(name for name, close in zip(points, near, strict=True) if close)
+        label = ", ".join(name for name, close in zip(names, near, strict=True) if close)
         _label(chart, f"label {label}", x, y, label)
-        names = [name for name, close in zip(points, near, strict=True) if not close]
-        points, means = {name: points[name] for name in names}, means[~near]
+        names = [name for name, close in zip(names, near, strict=True) if not close]
+        means = means[~near]
     return chart.picture()
 
 

@@ -41,12 +41,13 @@ def sections(vae, card: Mapping) -> list[dict]:
         "reduction": vae.reduction,
         "parameters": vae.count_params(),
     }
-    parts = {"About": {}, "Model": own}
+    about: dict = {}
+    parts: dict[str, Mapping] = {"About": about, "Model": own}
     for key, value in card.items():
         if isinstance(value, Mapping) and key not in _LEFT_OUT:
             parts[_label(key)] = value
         elif key not in _TOLD:
-            parts["About"][key] = value
+            about[key] = value
     titles = sorted(
         parts, key=lambda title: _FIRST.index(title) if title in _FIRST else len(_FIRST)
     )

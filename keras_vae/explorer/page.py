@@ -11,6 +11,7 @@ import hashlib
 import html
 import importlib.resources
 import json
+import os
 import re
 from pathlib import Path
 
@@ -50,14 +51,14 @@ class Page:
     def __init__(self, html: str):
         self.html = html
 
-    def write(self, path: Path) -> Path:
+    def write(self, path: str | os.PathLike) -> Path:
         """Writes the file, whole or not at all.
 
         Raises:
             OSError: If it cannot be written.
         """
         write_whole(path, self.html)
-        return path
+        return Path(path)
 
     def _repr_html_(self) -> str:
         # A frame of its own: the page's style and names stay apart from the notebook's.

@@ -14,11 +14,11 @@ from keras_vae.explorer.description import MOST_CODES
 def write(model: str | os.PathLike, path: str | os.PathLike, overwrite: bool = False) -> Path:
     """Writes the page of a model, with codes of the images that its card says it was measured on.
 
-    Where those images are neither on this machine nor downloadable, a printed line says so, and the
-    page goes without.
+    Where those images are neither on this machine nor downloadable, or no data set is called so, a
+    printed line says so, and the page goes without.
 
     Args:
-        model: A preset's name or folder, or a `.keras` file.
+        model: A preset, as `presets.load` takes it, or a `.keras` file.
         path: As `VAE.explore` takes it.
         overwrite: Bool. Whether to replace a file that is there. Defaults to `False`.
 
@@ -36,7 +36,8 @@ def write(model: str | os.PathLike, path: str | os.PathLike, overwrite: bool = F
     else:
         vae, card = presets.load(model), presets.card(model)
     images, labels = _measured_on(card)
-    return explore(vae, path, images, labels, card=card, overwrite=overwrite)
+    explore(vae, path, images, labels, card=card, overwrite=overwrite)
+    return Path(path)
 
 
 def _measured_on(card):
@@ -54,7 +55,7 @@ def _measured_on(card):
             binarize=settings.get("binarize"),
             with_labels=True,
         )
-    except datasets.DatasetUnavailableError as error:
+    except (datasets.DatasetUnavailableError, ValueError) as error:
         print(f"The page goes without images. {error}", flush=True)
         return None, None
     images, labels = next(batches.as_numpy_iterator())

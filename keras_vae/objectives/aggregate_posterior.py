@@ -33,7 +33,7 @@ def log_densities(posterior, z, dataset_size: int | None = None, stratified: boo
     log_prob = posterior.distribution.log_prob(z[:, None])
     batch_size = tf.shape(z)[0]
     if stratified:
-        log_weights = _stratified_log_weights(batch_size, float(dataset_size))
+        log_weights = _stratified_log_weights(batch_size, dataset_size)
     else:
         pairs = tf.cast(batch_size, tf.float32) * float(dataset_size or 1)
         log_weights = tf.fill([batch_size, batch_size], -tf.math.log(pairs))
@@ -44,7 +44,7 @@ def log_densities(posterior, z, dataset_size: int | None = None, stratified: boo
 
 def _stratified_log_weights(batch_size, dataset_size):
     """Log of the importance weights `[batch, batch]`: of the own image, the next, all others."""
-    others = tf.cast(batch_size - 1, tf.float32)
+    dataset_size, others = float(dataset_size), tf.cast(batch_size - 1, tf.float32)
     own = tf.eye(batch_size)
     # One image stands for those outside the batch: the next one, in a circle.
     next_one = tf.roll(own, shift=1, axis=1)

@@ -7,7 +7,8 @@ import numpy as np
 from keras_vae.distributions import Likelihood, get_likelihood
 from keras_vae.distributions.likelihoods import LIKELIHOODS
 from keras_vae.tables import frames
-from keras_vae.tables.columns import KINDS, Category, Column, categories_of, plain
+from keras_vae.tables.columns import KINDS, Category, Column
+from keras_vae.tables.columns.category import categories_of, plain
 
 # Of whole numbers: as many different ones at most are categories.
 FEW = 10

@@ -54,7 +54,7 @@ class _ByColumn(JoinedGroups):
 
     def log_prob_by_group(self, event) -> dict:
         """What each column contributes, nats, `[batch]`."""
-        found = {}
+        found: dict[str, tf.Tensor] = {}
         for group, part in self._parts.items():
             values = take(event, self._columns[group])
             is_missing = tf.math.is_nan(values)

@@ -2,6 +2,8 @@
 
 import itertools
 import random
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
@@ -15,14 +17,21 @@ from keras_vae.tables.table import Table
 from keras_vae.training.data_checks import DataCheck
 from keras_vae.vae import VAE
 
-SCORES = {
+SCORES: dict[str, Callable] = {
     "negative_elbo": anomaly.negative_elbo,
     "negative_log_likelihood": anomaly.negative_log_likelihood,
     "reconstruction_term": anomaly.reconstruction_term,
 }
 
 
-class TableModel:
+if TYPE_CHECKING:
+    # It stands before a member of the family, of which it has what it calls.
+    _Member = VAE
+else:
+    _Member = object
+
+
+class TableModel(_Member):
     """What makes a member of the family one of tables; it stands before that member.
 
     `fit`, `evaluate`, `predict`, `embed` and all others that take images take frames, too, as do
@@ -54,7 +63,9 @@ class TableModel:
     """
 
     @classmethod
-    def for_data(cls, x, latent_dim: int | None = None, **settings):
+    def for_data(  # type: ignore[override]  # Its columns say the rest.
+        cls, x, latent_dim: int | None = None, **settings
+    ):
         """A model of the table that `Table.infer` takes a frame for, which it prints.
 
         Args:

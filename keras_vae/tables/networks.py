@@ -31,7 +31,8 @@ class LogCounts(layers.Layer):
         """The values, counts as logarithms."""
         is_count = np.isin(np.arange(inputs.shape[-1]), self.columns)
         # Of others 0 is taken, whose gradient is finite, as of made-up rows with negative counts.
-        counts = ops.where(is_count & ~(inputs < 0), inputs, ops.zeros_like(inputs))
+        # Not by what is *not* less than 0: TensorFlow's graphs make `>=` of that, which NaN is not.
+        counts = ops.where(np.logical_not(is_count) | (inputs < 0), ops.zeros_like(inputs), inputs)
         return ops.where(is_count, ops.log1p(counts), inputs)
 
     def compute_output_shape(self, input_shape):

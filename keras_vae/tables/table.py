@@ -177,7 +177,8 @@ class Table:
         itself for a positive one, 0 for what is not standardised and for what is missing.
         """
         frame = self._own_columns(frame)
-        return sum(column.log_scale(frame[column.name]) for column in self.columns)
+        scales = (column.log_scale(frame[column.name]) for column in self.columns)
+        return sum(scales, start=np.zeros(len(frame)))
 
     def _own_columns(self, frame):
         frame = frames.as_frame(frame)

@@ -93,7 +93,7 @@ class CompiledSteps:
         self._model = model
         self._one_by_one = one_by_one
         self._stack_length = stack_length
-        self._compiles = None
+        self._compiles: bool | None = None
         train_on_stack = compiled_loop(model)
 
         @tf.function(reduce_retracing=True, autograph=False)

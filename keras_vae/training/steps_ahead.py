@@ -83,6 +83,10 @@ class StepsAhead:
                 logs = self._run(iterator, min(self._steps, lookout.steps_until_look()))
                 self._keep_pace(len(logs), time.perf_counter() - start)
             lookout.steps_done += len(logs)
+            if not lookout.reads_logs():
+                # Keras's own progress bar, which moves once a call at most, shows the first ones;
+                # the last ones may be the epoch's. To have Keras convert all takes a while.
+                logs[1:-1] = [{}] * len(logs[1:-1])
             lookout.logs = logs[::-1]
         return lookout.logs.pop()
 
@@ -126,7 +130,8 @@ class Lookout(keras.callbacks.Callback):
         self._callbacks = list(callbacks)
         self._steps = math.inf if steps is None else steps
         self._steps_taken = steps_taken
-        self.logs, self.steps_done = [], 0
+        self.logs: list[dict] = []
+        self.steps_done = 0
 
     def steps_until_look(self) -> int | float:
         """How many steps may be run before somebody looks."""
@@ -137,6 +142,16 @@ class Lookout(keras.callbacks.Callback):
         """Whether somebody looks after every step for a while, as far as three of them tell."""
         step = self._step()
         return all(self._next_look(at) == at + 1 for at in (step, step + 1, step + _A_WHILE))
+
+    def reads_logs(self) -> bool:
+        """Whether one of the callbacks has a hook that is handed the logs of every batch."""
+        hooks = _TEST_HOOKS if self._steps_taken is None else _TRAIN_HOOKS
+        own = [getattr(keras.callbacks.Callback, name) for name in hooks]
+        return any(
+            getattr(getattr(callback, name, None), "__func__", None) not in (None, *own)
+            for callback in self._callbacks
+            for name in hooks
+        )
 
     def _step(self):
         return 0 if self._steps_taken is None else self._steps_taken()

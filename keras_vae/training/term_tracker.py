@@ -19,7 +19,7 @@ class TermTracker(keras.metrics.Metric):
     def __init__(self, history_length: int = 1024, name: str = "elbo_tracker"):
         super().__init__(name=name, dtype="float32")
         self.history_length = history_length
-        self.names = ()
+        self.names: tuple[str, ...] = ()
         self.built = False
 
     def build(self, names):

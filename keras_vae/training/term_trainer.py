@@ -5,6 +5,7 @@ import functools
 import inspect
 import random
 from collections.abc import Mapping
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -23,6 +24,7 @@ from keras_vae.training.compiled_steps import (
 )
 from keras_vae.training.data_checks import example_weights
 from keras_vae.training.given_data import images_of, weights_of
+from keras_vae.training.progress_line import with_progress_line
 from keras_vae.training.steps_ahead import Lookout, StepsAhead
 from keras_vae.training.term_tracker import TermTracker
 from keras_vae.workers import reducible_logs, scalar_value
@@ -48,6 +50,10 @@ class TermTrainer(ChecksData, BuildsWithoutData, abc.ABC):
     Raises:
         ValueError: If a coefficient or the seed is invalid.
     """
+
+    # Made by `make_train_function` and `make_test_function`.
+    train_function: Any
+    test_function: Any
 
     def __init__(self, coefficients: Mapping | None = None, seed: int | None = None, **kwargs):
         # Data reach the terms in float32 whatever the dtype policy; networks, which have policies
@@ -243,12 +249,15 @@ class TermTrainer(ChecksData, BuildsWithoutData, abc.ABC):
         bound = inspect.signature(keras.Model.fit).bind(self, *args, **kwargs)
         given = bound.arguments
         callbacks = given.get("callbacks")
-        if not self._chooses_steps or isinstance(callbacks, keras.callbacks.CallbackList):
+        if isinstance(callbacks, keras.callbacks.CallbackList):
             return super().fit(*args, **kwargs)
         callbacks = keras.tree.flatten(callbacks) if callbacks else []
+        given["callbacks"] = with_progress_line(callbacks, given.get("verbose", "auto"))
+        if not self._chooses_steps:
+            return super().fit(*bound.args[1:], **bound.kwargs)
         steps = given.get("steps_per_epoch")
         self._lookout = Lookout(callbacks, steps, lambda: int(self._steps_taken()))
-        given["callbacks"] = [*callbacks, self._lookout]
+        given["callbacks"].append(self._lookout)
         try:
             return super().fit(*bound.args[1:], **bound.kwargs)
         finally:
@@ -257,15 +266,18 @@ class TermTrainer(ChecksData, BuildsWithoutData, abc.ABC):
     @functools.wraps(keras.Model.evaluate)
     def evaluate(self, *args, **kwargs):
         """Checks the data, then evaluates as `keras.Model.evaluate` does, many steps a call."""
-        given = inspect.signature(keras.Model.evaluate).bind(self, *args, **kwargs).arguments
+        bound = inspect.signature(keras.Model.evaluate).bind(self, *args, **kwargs)
+        given = bound.arguments
         callbacks = given.get("callbacks")
         if isinstance(callbacks, keras.callbacks.CallbackList):
             callbacks = callbacks.callbacks
-        if self._chooses_steps:
+        else:
             callbacks = keras.tree.flatten(callbacks) if callbacks else []
+            given["callbacks"] = with_progress_line(callbacks, given.get("verbose", "auto"))
+        if self._chooses_steps:
             self._test_lookout = Lookout(callbacks, given.get("steps"))
         try:
-            return super().evaluate(*args, **kwargs)
+            return super().evaluate(*bound.args[1:], **bound.kwargs)
         finally:
             self._test_lookout = None
 

@@ -1,16 +1,19 @@
 """What the mistakes of this folder are made with: small images, small models, a run to damage."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import keras
 import numpy as np
 import pandas as pd
+import pytest
 import tensorflow as tf
 
 import keras_vae
 from keras_vae import callbacks, networks
 from keras_vae.tables import Table, TableVAE
+from stand_ins import hugging_face, kaggle
 
 SHAPE = (8, 8, 1)
 
@@ -76,6 +79,52 @@ def preset(folder: Path, damage: Callable[[Path], object]):
     vae().save_to_preset(folder / "mine")
     damage(folder / "mine")
     return keras_vae.VAE.from_preset(folder / "mine")
+
+
+def from_hub(folder: Path, address: str = "hf://me/mine", version="", does=None, **settings):
+    """Puts a preset on a stand-in for a hub, has something happen there, and loads it."""
+    with pytest.MonkeyPatch.context() as patch:
+        scheme, _, name = address.partition("://")
+        module = hugging_face if scheme == "hf" else kaggle
+        with module.connected(patch, folder / "cache", **settings) as hub:
+            vae().save_to_preset(folder / "mine")
+            hub.put(name, folder / "mine")
+            if does:
+                does(hub)
+            return keras_vae.VAE.from_preset(address + version)
+
+
+def to_hub(folder: Path, address: str = "hf://me/mine", does=None, token="write:me", **arguments):
+    """Uploads a preset to a stand-in for a hub, where something happened before."""
+    with pytest.MonkeyPatch.context() as patch:
+        module = hugging_face if address.startswith("hf") else kaggle
+        with module.connected(patch, folder / "cache", token) as hub:
+            vae().save_to_preset(folder / "mine")
+            if does:
+                does(hub)
+            return keras_vae.upload_preset(address, folder / "mine", **arguments)
+
+
+def without(package: str, use: Callable[[], object]):
+    """Does something as if a package were not installed."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, package, None)
+        return use()
+
+
+def others(folder: Path) -> Path:
+    """A folder with the configuration of somebody else's model."""
+    (folder / "others").mkdir()
+    (folder / "others" / "config.json").write_text("{}")
+    return folder / "others"
+
+
+def newer(folder: Path) -> Path:
+    """A preset as a later version would write it."""
+    vae().save_to_preset(folder / "newer")
+    card = folder / "newer" / "newer.json"
+    card.write_text(card.read_text().replace('"format": 1', '"format": 2'))
+    return folder / "newer"
 
 
 def resume(folder: Path, damage: Callable[[Path], object] = lambda folder: None, **settings):

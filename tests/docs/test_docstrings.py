@@ -33,6 +33,4 @@ def test_a_table_becomes_a_list_table_with_its_head_and_bars_in_code_stay(conver
 
 def test_fenced_code_is_code_in_which_nothing_is_changed(convert):
     written = "So:\n\n  ```python\n  a | `b`\n  ```\n\nThen `c`."
-    assert convert(written) == (
-        "So:\n\n  .. code-block:: python\n\n      a | `b`\n\n\nThen `c`."
-    )
+    assert convert(written) == ("So:\n\n  .. code-block:: python\n\n      a | `b`\n\n\nThen `c`.")

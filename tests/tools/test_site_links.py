@@ -32,9 +32,7 @@ def test_links_to_pages_headings_and_pictures_are_followed(program, site):
 @pytest.mark.parametrize(
     "link", ["gone.html", "below/b.html#gone", "#gone", "below", "../outside.html", "gone.png"]
 )
-def test_a_link_that_leads_nowhere_is_named_with_its_page(
-    program, site, link, monkeypatch, capsys
-):
+def test_a_link_that_leads_nowhere_is_named_with_its_page(program, site, link, monkeypatch, capsys):
     (site.parent / "outside.html").write_text("not of the site")
     (site / "below" / "new.html").write_text(f'<a class="x" href="../{link}">')
     if link == "#gone":

@@ -371,6 +371,26 @@ def test_steps_that_are_each_looked_at_fill_no_stack(pair, images, monkeypatch):
     assert not stacks
 
 
+@pytest.mark.parametrize(
+    ("callbacks", "expected"),
+    [
+        ([], [{"loss": 0}, {}, {}, {}, {"loss": 4}]),
+        ([keras.callbacks.EarlyStopping("loss")], [{"loss": 0}, {}, {}, {}, {"loss": 4}]),
+        ([Reader()], [{"loss": step} for step in range(5)]),
+        ([keras.callbacks.TerminateOnNaN()], [{"loss": step} for step in range(5)]),
+    ],
+)
+def test_logs_are_handed_out_where_somebody_reads_them(callbacks, expected):
+    lookout = steps_ahead.Lookout(callbacks, 5, lambda: 0)
+    ahead = steps_ahead.StepsAhead(
+        run=lambda iterator, steps: [{"loss": step} for step in range(5)],
+        takes=lambda iterator: True,
+        one_by_one=None,
+        lookout=lambda: lookout,
+    )
+    assert [ahead(None) for _ in range(5)] == expected
+
+
 def test_a_subclass_of_a_known_callback_is_known_by_its_hooks():
     class Own(keras.callbacks.TerminateOnNaN):
         def on_batch_end(self, batch, logs=None):

@@ -25,7 +25,7 @@ class Digits(FactorData):
         from keras_vae.datasets.typeset_digits import FONTS, IMAGE_SIZE, RANGES
 
         arguments.count("num_values", num_values, least=2)
-        values = {"digit": np.arange(10), "font": tuple(FONTS)}
+        values: dict = {"digit": np.arange(10), "font": tuple(FONTS)}
         for name, (low, high) in RANGES.items():
             values[name] = np.linspace(low, high, num_values, dtype=np.float32)
         super().__init__(values, (IMAGE_SIZE, IMAGE_SIZE, 1))

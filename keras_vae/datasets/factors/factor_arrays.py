@@ -57,7 +57,7 @@ class FactorArrays(FactorData):
                 "Leave factors out, or pass `num_bins` for some."
             )
         self._factors = np.stack([indices for _, indices in indexed.values()], axis=1)
-        self._orders = {}
+        self._orders: dict = {}
 
     def sample(self, factors, generator=None):
         """Images of given factor values, of which there must be some."""

@@ -78,9 +78,10 @@ class FactorData(abc.ABC):
         Raises:
             ValueError: If an argument is invalid.
         """
-        generator, held = seeded(generator), self._held(arguments.count("count", count), held)
+        held_at = self._held(arguments.count("count", count), held)
+        generator = seeded(generator)
         factors = generator.integers(0, self.factor_sizes, (count, self.num_factors))
-        for column, index in held.items():
+        for column, index in held_at.items():
             factors[:, column] = index
         return factors
 

@@ -63,7 +63,8 @@ class DiscretizedLogistic(Likelihood):
     def distribution(self, parameters) -> tfd.Distribution:
         """p(x|z) from what the decoder returns."""
         if self.num_components == 1:
-            return over_pixels(self._logistics(*split_parameters(parameters, 2), spread=0.0))
+            loc, raw_scale = split_parameters(parameters, 2)
+            return over_pixels(self._logistics(loc, raw_scale, spread=0.0))
         logits, loc, raw_scale = (
             tf.reshape(part, self._by_component(part)) for part in split_parameters(parameters, 3)
         )

@@ -69,12 +69,12 @@ class Gaussian(Likelihood):
                     "scale=None, learn_scale=False"
                 )
             scale = self.first_scale
-        is_word = isinstance(scale, str) and scale in ("optimal", "decoded")
-        if isinstance(scale, str) and not is_word:
-            raise arguments.invalid("scale", "a positive number, 'optimal' or 'decoded'", scale)
-        if not is_word:
+        if isinstance(scale, str):
+            if scale not in ("optimal", "decoded"):
+                raise arguments.invalid("scale", "a positive number, 'optimal' or 'decoded'", scale)
+        else:
             scale = arguments.positive("scale", scale)
-        if learn_scale and (is_word or scale < self.minimum_scale):
+        if learn_scale and (isinstance(scale, str) or scale < self.minimum_scale):
             raise ValueError(
                 f"A learned `scale` must start at a number of {self.minimum_scale} or above, where "
                 f"it is bounded. Received: scale={scale}"

@@ -99,7 +99,8 @@ class Likelihood(keras.layers.Layer, abc.ABC):
             return self.requirements()
         interval = Requirement(
             f"within [{self.lower:g}, {self.upper:g}]",
-            Within(self.lower, self.upper),
+            # mypy does not see that a named tuple is called.
+            Within(self.lower, self.upper),  # type: ignore[arg-type]
             "Scale them, or choose another likelihood.",
         )
         return [interval, *self.requirements()]
