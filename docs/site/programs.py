@@ -28,9 +28,24 @@ def find_in_package(app, env, node, contnode):
     """Leads a name of the package that no page of the API has to the file that it is in."""
     target = node.get("reftarget", "")
     if node.get("refdomain") == "py" and target.startswith("keras_vae."):
-        path = module_path(target) or module_path(target.rpartition(".")[0])
+        path = defined_in(target)
         if path:
             return _reference(app, node["refdoc"], path, contnode)
+    return None
+
+
+def defined_in(name: str) -> str | None:
+    """Where in the repository the module is that a full name is that of, or that has it."""
+    parts = name.split(".")
+    for count in range(len(parts), 0, -1):
+        module = ".".join(parts[:count])
+        if path := module_path(module):
+            subject = importlib.import_module(module)
+            for part in parts[count:]:
+                if not hasattr(subject, part):
+                    return None
+                subject = getattr(subject, part)
+            return path
     return None
 
 
