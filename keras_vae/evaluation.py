@@ -17,6 +17,16 @@ from keras_vae import arguments, datasets, latent_measures, several_codes
 from keras_vae.distributions import DiscretizedLogistic, is_factorized
 from keras_vae.held_out import check_built, checked, inputs_of, over_batches
 
+__all__ = [
+    "bits_per_dimension",
+    "evaluate_all",
+    "evaluate_elbo",
+    "latent_statistics",
+    "linear_probe",
+    "log_likelihood",
+    "reconstruction_error",
+]
+
 # Of decoded images at once: 13 MB of MNIST's, which stay near the processor.
 _ROWS = 4096
 

@@ -5,6 +5,8 @@ import os
 import keras
 import tensorflow as tf
 
+__all__ = ["saved_model"]
+
 
 def saved_model(vae, filepath: str | os.PathLike, verbose: bool = True):
     """Writes a SavedModel with the signatures of a VAE.

@@ -23,6 +23,8 @@ from keras_vae import arguments, hubs, model_card, preset_files
 from keras_vae.files import write_whole
 from keras_vae.renamed import warn_renamed
 
+__all__ = ["card", "descriptions", "folder", "load", "names", "save", "upload_preset"]
+
 # What the card says by itself, and nobody else may say.
 _OWN = ("format", "name", "class", "num_parameters", "versions", "sha256")
 # Of a preset's files, those that a hub gets: with the model's picture and explorer.

@@ -468,9 +468,7 @@ class VAE(Inference, HasPresets, TermTrainer):
                 for name, nats in (groups or {}).items()
             },
             "kl_loss": Term(None, rate, latents),
-            **{
-                name: Term(weight, value, latents) for name, (weight, value) in regularizers.items()
-            },
+            **{name: _weighted(name, pair, latents) for name, pair in regularizers.items()},
         }
         logged = {
             "elbo": LoggedMean(-(distortion + rate)),
@@ -562,6 +560,16 @@ class VAE(Inference, HasPresets, TermTrainer):
             for name, value in config.items()
         }
         return cls(**config)
+
+
+def _weighted(name, pair, latents):
+    if not (isinstance(pair, tuple) and len(pair) == 2):
+        raise ValueError(
+            "`regularizers` must return a pair for each term, {name: (weight, nats)}, with a "
+            "weight of None for what is logged and no part of the loss. Received: no pair for "
+            f"{name!r}. To add it as it is, return (1.0, nats)."
+        )
+    return Term(*pair, latents)
 
 
 def _other_parameters(event_shape, expected, received):

@@ -26,6 +26,8 @@ from keras_vae.drawn_inputs import (
 from keras_vae.event_kinds import event_kind
 from keras_vae.model_functions import ModelFunctions
 
+__all__ = ["interpolation", "latent_grid", "latent_traversal", "reconstructions", "samples"]
+
 _LIMITS = (-2.5, 2.5)
 _NUM_SAMPLES = 64
 

@@ -8,3 +8,9 @@
 - `tensorboard`: event files. `animate`: a GIF of a folder of pictures.
 - `guard`: a failure becomes one warning, and training goes on.
 """
+
+from keras_vae.callbacks.helpers.picture_callback import PictureCallback
+from keras_vae.callbacks.helpers.run_callback import RunCallback
+from keras_vae.callbacks.helpers.step_table import StepTable
+
+__all__ = ["PictureCallback", "RunCallback", "StepTable"]

@@ -46,3 +46,7 @@ def __getattr__(name):
 
         return VAEDetector
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted({*globals(), *__all__})

@@ -10,7 +10,7 @@ model for its codes and runs them all. Those that train a classifier need scikit
 | `beta_vae_score` | accuracy: which factor do pairs share? | held factors, scikit-learn |
 | `factor_vae_score` | accuracy: which factor is held? | held factors |
 | `mutual_information_gap` | information of the best latent above the second | |
-| `posterior_mutual_information_gap` | likewise from q(z|x), without bins | scales |
+| `posterior_mutual_information_gap` | likewise from the posterior, without bins | scales |
 | `sap_score` | predictability from the best latent above the second | scikit-learn |
 | `dci` | disentanglement; and completeness, informativeness | scikit-learn |
 | `modularity_explicitness` | modularity; and explicitness | scikit-learn |

@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+#: Names of the kernels of `maximum_mean_discrepancy`.
 KERNELS = ("rbf", "imq")
 
 

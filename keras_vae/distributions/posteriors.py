@@ -205,6 +205,7 @@ def _triangle(latents):
     return [(row, math.comb(row, 2)) for row in range(latents)]
 
 
+#: Classes of posteriors by the names that `posterior=` takes.
 POSTERIORS = {
     "diagonal_normal": DiagonalNormal,
     "full_covariance_normal": FullCovarianceNormal,

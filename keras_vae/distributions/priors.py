@@ -89,4 +89,5 @@ def mixture(logits: tf.Tensor, components: tfd.Distribution) -> tfd.Distribution
     return tfd.MixtureSameFamily(tfd.Categorical(logits=logits), components)
 
 
+#: Classes of priors by the names that `prior=` takes.
 PRIORS = {"standard_normal": StandardNormal, "gaussian_mixture": GaussianMixture}

@@ -5,6 +5,7 @@ from white. The first six are those of Okabe and Ito, "Color Universal Design" (
 yellow.
 """
 
+#: The colours of what is drawn in a chart, one after the other, as `#rrggbb`.
 PALETTE = (
     "#0072b2",  # blue
     "#d55e00",  # vermilion

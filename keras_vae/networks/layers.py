@@ -5,7 +5,9 @@ from keras import layers, ops
 
 from keras_vae import arguments
 
+#: What `PositiveScale` adds to a standard deviation unless told otherwise.
 MINIMUM_SCALE = 1e-6
+#: Names of the ways in which encoders make a standard deviation positive.
 SCALES = ("softplus", "square", "exp", "log_variance")
 
 

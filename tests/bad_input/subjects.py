@@ -144,6 +144,13 @@ class Other(keras_vae.VAE):
     """Another member of the family."""
 
 
+class Unweighted(keras_vae.VAE):
+    """A new objective that forgets the weight of its term."""
+
+    def regularizers(self, posterior, z, kl, training):
+        return {"size_loss": abs(z)}
+
+
 def points(num_latents: int = 3) -> tuple[np.ndarray, np.ndarray]:
     """Forty codes and their factors, two of three and four values."""
     factors = np.stack(np.unravel_index(np.arange(40) % 12, (3, 4)), axis=1)

@@ -11,6 +11,7 @@ from keras_vae.distributions.likelihoods.heavy_tails import Laplace, StudentT
 from keras_vae.distributions.likelihoods.likelihood import Likelihood
 from keras_vae.distributions.likelihoods.log_normal import LogNormal
 
+#: Classes of likelihoods by the names that `likelihood=` takes.
 LIKELIHOODS = {
     "bernoulli": Bernoulli,
     "beta": Beta,

@@ -24,6 +24,7 @@ __all__ = [
     "from_config",
 ]
 
+#: Classes of columns by the names that `Table.infer(kinds=...)` takes.
 KINDS = {cls.kind: cls for cls in (Number, Positive, Count, Category, Boolean, Proportion)}
 
 
