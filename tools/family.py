@@ -65,6 +65,8 @@ MEMBERS = {
     },
     "conditional_vae": {"class": objectives.ConditionalVAE, "model": {"condition_dim": CLASSES}},
     "autoencoder": {"class": objectives.Autoencoder, "bound": False},
+    "rae_l2": {"class": objectives.RAE, "bound": False},
+    "rae_gp": {"class": objectives.RAE, "model": {"penalty": "gradient"}, "bound": False},
     "full_covariance": {"model": {"posterior": "full_covariance_normal"}},
     "coupling_flow": {"model": {"posterior": "coupling_flow"}},
     "gaussian_mixture": {"model": {"prior": "gaussian_mixture"}},

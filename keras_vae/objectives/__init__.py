@@ -10,6 +10,7 @@ from keras_vae.objectives.factor_vae import FactorVAE
 from keras_vae.objectives.info_vae import InfoVAE
 from keras_vae.objectives.iwae import IWAE
 from keras_vae.objectives.piwae import PIWAE
+from keras_vae.objectives.rae import RAE
 from keras_vae.objectives.vamp_prior_vae import VampPriorVAE
 from keras_vae.objectives.wae import WAE
 
@@ -17,6 +18,7 @@ __all__ = [
     "DIPVAE",
     "IWAE",
     "PIWAE",
+    "RAE",
     "WAE",
     "AnnealedVAE",
     "Autoencoder",

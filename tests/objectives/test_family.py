@@ -51,6 +51,10 @@ MEMBERS = {
         {"beta": 0.5, "mmd_weight": 20.0, "kernel": "imq"},
         {"kl_loss": "beta", "mmd_loss": "mmd_weight"},
     ),
+    "RAE": (
+        {"penalty": "gradient", "code_weight": 0.25, "decoder_weight": 0.5},
+        {"kl_loss": "beta", "code_loss": "code_weight", "decoder_loss": "decoder_weight"},
+    ),
     "VampPriorVAE": ({"num_pseudo_inputs": 4}, {"kl_loss": "beta"}),
     "WAE": ({"mmd_weight": 20.0}, {"kl_loss": "beta", "mmd_loss": "mmd_weight"}),
 }
