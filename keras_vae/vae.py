@@ -59,7 +59,8 @@ class VAE(Inference, HasPresets, TermTrainer):
             `"bernoulli"`.
         prior: `"standard_normal"`, `"gaussian_mixture"`, or a layer with a
             `distribution(latent_dim)` method. Defaults to `"standard_normal"`.
-        posterior: `"diagonal_normal"`, `"full_covariance_normal"`, `"coupling_flow"`, or a
+        posterior: `"diagonal_normal"`, `"full_covariance_normal"`, `"coupling_flow"`,
+            `"inverse_autoregressive_flow"`, `"householder_flow"`, or a
             `keras_vae.distributions.Posterior`. Defaults to `"diagonal_normal"`.
         beta: Float, at least 0. Weight of the KL; 0 trains a plain autoencoder with noisy codes.
             It becomes a non-trainable weight: assign to `vae.beta` at any time. Defaults to `None`:

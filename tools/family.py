@@ -47,8 +47,13 @@ MEMBERS = {
     "beta_tc_vae": {"class": objectives.BetaTCVAE, "model": {"beta": 6.0}},
     "factor_vae": {
         "class": objectives.FactorVAE,
-        # Six layers of 1000, as in the paper, would take most of the time of all members.
+        # Layers of 1000, as in the papers, would take most of the time of all members.
         "model": {"gamma": 10.0, "discriminator_sizes": (200, 200, 200)},
+    },
+    "adversarial_autoencoder": {
+        "class": objectives.AdversarialAutoencoder,
+        "model": {"discriminator_sizes": (200, 200, 200)},
+        "bound": False,
     },
     "dip_vae_i": {"class": objectives.DIPVAE, "model": {"kind": "i"}},
     "dip_vae_ii": {"class": objectives.DIPVAE, "model": {"kind": "ii"}},
@@ -69,6 +74,8 @@ MEMBERS = {
     "rae_gp": {"class": objectives.RAE, "model": {"penalty": "gradient"}, "bound": False},
     "full_covariance": {"model": {"posterior": "full_covariance_normal"}},
     "coupling_flow": {"model": {"posterior": "coupling_flow"}},
+    "inverse_autoregressive_flow": {"model": {"posterior": "inverse_autoregressive_flow"}},
+    "householder_flow": {"model": {"posterior": "householder_flow"}},
     "gaussian_mixture": {"model": {"prior": "gaussian_mixture"}},
     "kl_balance": {"model": {"prior": "gaussian_mixture", "kl_balance": 0.8}},
     "free_bits": {"model": {"free_bits": 2.0}},

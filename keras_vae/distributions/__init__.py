@@ -8,6 +8,12 @@ the dtype policy of the networks.
 import keras
 
 from keras_vae.distributions.discrepancies import KERNELS, maximum_mean_discrepancy
+from keras_vae.distributions.flows import (
+    CouplingFlow,
+    Flow,
+    HouseholderFlow,
+    InverseAutoregressiveFlow,
+)
 from keras_vae.distributions.gaussians import (
     diagonal_normal,
     is_factorized,
@@ -33,13 +39,7 @@ from keras_vae.distributions.likelihoods import (
     StudentT,
     get_likelihood,
 )
-from keras_vae.distributions.posteriors import (
-    POSTERIORS,
-    CouplingFlow,
-    DiagonalNormal,
-    FullCovarianceNormal,
-    Posterior,
-)
+from keras_vae.distributions.posteriors import DiagonalNormal, FullCovarianceNormal, Posterior
 from keras_vae.distributions.priors import PRIORS, GaussianMixture, StandardNormal, mixture
 
 __all__ = [
@@ -54,9 +54,12 @@ __all__ = [
     "CouplingFlow",
     "DiagonalNormal",
     "DiscretizedLogistic",
+    "Flow",
     "FullCovarianceNormal",
     "Gaussian",
     "GaussianMixture",
+    "HouseholderFlow",
+    "InverseAutoregressiveFlow",
     "Laplace",
     "Likelihood",
     "LogNormal",
@@ -77,6 +80,14 @@ __all__ = [
     "mixture",
     "reparameterized_sample",
 ]
+
+POSTERIORS = {
+    "diagonal_normal": DiagonalNormal,
+    "full_covariance_normal": FullCovarianceNormal,
+    "coupling_flow": CouplingFlow,
+    "inverse_autoregressive_flow": InverseAutoregressiveFlow,
+    "householder_flow": HouseholderFlow,
+}
 
 
 def get_posterior(identifier) -> Posterior:

@@ -1,5 +1,6 @@
 """The family: members of the VAE that differ in what their loss adds to the reconstruction term."""
 
+from keras_vae.objectives.adversarial_autoencoder import AdversarialAutoencoder
 from keras_vae.objectives.annealed_vae import AnnealedVAE
 from keras_vae.objectives.autoencoder import Autoencoder
 from keras_vae.objectives.beta_tc_vae import BetaTCVAE
@@ -20,6 +21,7 @@ __all__ = [
     "PIWAE",
     "RAE",
     "WAE",
+    "AdversarialAutoencoder",
     "AnnealedVAE",
     "Autoencoder",
     "BetaTCVAE",

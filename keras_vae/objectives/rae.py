@@ -23,8 +23,7 @@ class RAE(Autoencoder):
     The squared norm of the gradient, a sum over all pixels and latents, is estimated without bias
     by that of a random combination of the pixels (Hutchinson, 1990), which costs one more pass.
 
-    Reference: Ghosh et al., "From variational to deterministic autoencoders" (2020), equations 3 to
-    6.
+    Reference: Ghosh et al., "From variational to deterministic autoencoders" (2020), section 3.
 
     Args:
         penalty: `"l2"` or `"gradient"`, the RAE-L2 and the RAE-GP. Defaults to `"l2"`.
