@@ -68,6 +68,11 @@ MEMBERS = {
         "class": objectives.VampPriorVAE,
         "model": {"num_pseudo_inputs": PSEUDO_INPUTS},
     },
+    "hierarchical_vae": {"class": objectives.HierarchicalVAE},
+    "hierarchical_vamp_vae": {
+        "class": objectives.HierarchicalVAE,
+        "model": {"num_pseudo_inputs": PSEUDO_INPUTS},
+    },
     "conditional_vae": {"class": objectives.ConditionalVAE, "model": {"condition_dim": CLASSES}},
     "autoencoder": {"class": objectives.Autoencoder, "bound": False},
     "rae_l2": {"class": objectives.RAE, "bound": False},
@@ -77,6 +82,7 @@ MEMBERS = {
     "inverse_autoregressive_flow": {"model": {"posterior": "inverse_autoregressive_flow"}},
     "householder_flow": {"model": {"posterior": "householder_flow"}},
     "gaussian_mixture": {"model": {"prior": "gaussian_mixture"}},
+    "hyperspherical": {"model": {"posterior": "von_mises_fisher", "prior": "spherical_uniform"}},
     "kl_balance": {"model": {"prior": "gaussian_mixture", "kl_balance": 0.8}},
     "free_bits": {"model": {"free_bits": 2.0}},
 }
@@ -131,7 +137,7 @@ def train(name: str, dataset: str, epochs: int, steps: int | None = None, seed: 
     if steps:
         images, held_out = images.take(steps), held_out.take(steps)
     vae = make(name, tuple(images.element_spec[0].shape[1:]), seed)
-    if isinstance(vae, objectives.VampPriorVAE):
+    if hasattr(vae, "pseudo_inputs"):
         # Grey noise would take long to become digits.
         first = {"split": f"train[:{PSEUDO_INPUTS}]", "batch_size": PSEUDO_INPUTS}
         vae.pseudo_inputs.assign(next(iter(keras_vae.datasets.load(dataset, **first))))

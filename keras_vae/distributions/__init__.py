@@ -13,6 +13,7 @@ from keras_vae.distributions.flows import (
     Flow,
     HouseholderFlow,
     InverseAutoregressiveFlow,
+    two_levels,
 )
 from keras_vae.distributions.gaussians import (
     diagonal_normal,
@@ -39,8 +40,19 @@ from keras_vae.distributions.likelihoods import (
     StudentT,
     get_likelihood,
 )
-from keras_vae.distributions.posteriors import DiagonalNormal, FullCovarianceNormal, Posterior
-from keras_vae.distributions.priors import PRIORS, GaussianMixture, StandardNormal, mixture
+from keras_vae.distributions.posteriors import (
+    DiagonalNormal,
+    FullCovarianceNormal,
+    Posterior,
+    VonMisesFisher,
+)
+from keras_vae.distributions.priors import (
+    PRIORS,
+    GaussianMixture,
+    SphericalUniform,
+    StandardNormal,
+    mixture,
+)
 
 __all__ = [
     "KERNELS",
@@ -67,8 +79,11 @@ __all__ = [
     "Poisson",
     "Posterior",
     "Product",
+    "SphericalUniform",
     "StandardNormal",
     "StudentT",
+    "VonMisesFisher",
+    "check_same_space",
     "diagonal_normal",
     "get_likelihood",
     "get_posterior",
@@ -79,6 +94,7 @@ __all__ = [
     "maximum_mean_discrepancy",
     "mixture",
     "reparameterized_sample",
+    "two_levels",
 ]
 
 POSTERIORS = {
@@ -87,6 +103,7 @@ POSTERIORS = {
     "coupling_flow": CouplingFlow,
     "inverse_autoregressive_flow": InverseAutoregressiveFlow,
     "householder_flow": HouseholderFlow,
+    "von_mises_fisher": VonMisesFisher,
 }
 
 
@@ -100,3 +117,17 @@ def get_prior(identifier) -> keras.layers.Layer:
     is_prior = hasattr(identifier, "distribution") and isinstance(identifier, keras.Layer)
     other = isinstance(identifier, Likelihood | Posterior)
     return part_of(identifier, "prior", PRIORS, is_prior and not other)
+
+
+def check_same_space(posterior: Posterior, prior: keras.layers.Layer):
+    """Refuses codes on a sphere beside codes of the whole space: densities of either are others.
+
+    Raises:
+        ValueError: If one of posterior and prior is on the sphere, and the other is not.
+    """
+    if posterior.on_sphere != getattr(prior, "on_sphere", False):
+        raise ValueError(
+            "The posterior 'von_mises_fisher' and the prior 'spherical_uniform' are on a sphere, "
+            "and go with each other. Pass both or neither. Received: posterior "
+            f"{type(posterior).__name__}, prior {type(prior).__name__}"
+        )

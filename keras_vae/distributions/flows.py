@@ -204,6 +204,24 @@ class HouseholderFlow(Flow):
             yield tfb.Householder(tf.math.l2_normalize(normal, axis=-1))
 
 
+def two_levels(top: tfd.Distribution, network: keras.Model) -> tfd.Distribution:
+    """p(z_2) p(z_1|z_2), the latter a Gaussian.
+
+    Args:
+        top: p(z_2), of event shape `[top]`.
+        network: From z_2 to shift and unbounded log-scale of z_1, `[n, top] -> [n, 2 * bottom]`.
+
+    Returns:
+        A distribution of event shape `[top + bottom]`, z_2 first.
+    """
+    bottom = network.output_shape[-1] // 2
+    noise = diagonal_normal(tf.zeros([bottom]), tf.ones([bottom]))
+    coupling = tfb.RealNVP(
+        top.event_shape[0], shift_and_log_scale_fn=_shift_and_log_scale(network, tf.zeros([0]))
+    )
+    return tfd.TransformedDistribution(tfd.Blockwise([top, noise]), coupling, name="two_levels")
+
+
 class _Flow(tfd.TransformedDistribution):
     """Standard normal noise `[batch, latent]` pushed through a bijector."""
 

@@ -10,6 +10,7 @@ from tensorflow_probability import distributions as tfd
 
 from keras_vae import arguments
 from keras_vae.distributions.gaussians import diagonal_normal
+from keras_vae.distributions.von_mises_fisher import VonMisesFisherDistribution
 
 _package = "keras_vae"
 
@@ -19,8 +20,12 @@ class Posterior(keras.layers.Layer, abc.ABC):
 
     It is a layer, so it may own trainable weights. Its distribution is either factorised, as
     `tfd.Independent`, or standard normal noise pushed through a bijector, as
-    `tfd.TransformedDistribution`: that is all that reparameterisation needs.
+    `tfd.TransformedDistribution`, or has a method `from_noise`: that is all that reparameterisation
+    needs.
     """
+
+    # Whether codes are points of the unit sphere: those of the prior must be, too.
+    on_sphere = False
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:
         """The shape of a code, which `summary` shows."""
@@ -103,6 +108,43 @@ class FullCovarianceNormal(Posterior):
     def from_config(cls, config: dict):
         """The posterior that `get_config` describes, also where it was another one's."""
         return cls(**{"relative": False, **config})
+
+
+@keras.saving.register_keras_serializable(package=_package)
+class VonMisesFisher(Posterior):
+    """q(z|x) = vMF(z; mu, kappa), whose codes are points of the unit sphere.
+
+    mu is the direction of the encoder's `loc`, and the concentration kappa is 1 over the mean of
+    the squares of `scale`, for that is what `scale`, in the limit of small ones, is the standard
+    deviation of. Its prior is `"spherical_uniform"`, to which the KL is in closed form: codes need
+    not crowd at an origin, and there is none that a collapsed one could lie at. Of m latents m - 1
+    are free.
+
+    A code that is moved along one latent, or is drawn from N(0, I) as `PriorSamples` does, lies off
+    the sphere. A decoder that begins with `keras.layers.UnitNormalization()` takes it back.
+
+    Reference: Davidson et al., "Hyperspherical variational auto-encoders" (2018), section 3.
+
+    Raises:
+        ValueError: When built for less than three latents.
+    """
+
+    on_sphere = True
+
+    def build(self, input_shape):
+        """Looks at the dimension of codes `(batch, latent)`."""
+        if input_shape[-1] < 3:
+            raise ValueError(
+                "Codes on a sphere need three latents or more, of which one is not free. "
+                f"Received: {input_shape[-1]}"
+            )
+        self.built = True
+
+    def distribution(self, parameters: Mapping) -> tfd.Distribution:
+        """The distribution around the direction of `loc`."""
+        loc, scale = (tf.cast(parameters[name], tf.float32) for name in ("loc", "scale"))
+        concentration = 1 / tf.reduce_mean(scale**2, axis=-1)
+        return VonMisesFisherDistribution(tf.math.l2_normalize(loc, axis=-1), concentration)
 
 
 def _triangle(latents):

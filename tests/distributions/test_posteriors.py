@@ -14,6 +14,10 @@ LOC = RANDOM.normal(size=(4, 3)).astype("float32")
 SCALE = RANDOM.uniform(0.3, 1.5, size=(4, 3)).astype("float32")
 BELOW = RANDOM.normal(size=(4, 3)).astype("float32")
 NOISE = RANDOM.normal(size=(4, 3)).astype("float32")
+PRIOR_OF = {
+    **dict.fromkeys(distributions.POSTERIORS, "standard_normal"),
+    "von_mises_fisher": "spherical_uniform",
+}
 
 
 def lower_triangles(relative=True):
@@ -108,7 +112,7 @@ def test_a_vae_trains_with_it_and_is_saved(images, tmp_path, name):
         (4, 4, 1), 3, [5], full_covariance=name == "full_covariance_normal"
     )
     decoder = keras_vae.networks.mlp_decoder((4, 4, 1), 3, [5])
-    vae = keras_vae.VAE(encoder, decoder, posterior=name, seed=1)
+    vae = keras_vae.VAE(encoder, decoder, prior=PRIOR_OF[name], posterior=name, seed=1)
     vae.compile(keras.optimizers.Adam(1e-2), jit_compile=False)
     before = [weight.numpy() for weight in vae.trainable_weights]
     many = np.tile(images, (20, 1, 1, 1))
@@ -134,6 +138,7 @@ def test_a_vae_trains_with_it_and_is_saved(images, tmp_path, name):
         distributions.CouplingFlow(3, (8, 9)),
         distributions.InverseAutoregressiveFlow(3, (8, 9)),
         distributions.HouseholderFlow(3),
+        distributions.VonMisesFisher(),
     ],
     ids=lambda part: type(part).__name__,
 )
@@ -169,6 +174,47 @@ def test_posteriors_are_found_by_name_and_others_refused():
         assert all(repr(name) in str(raised.value) for name in distributions.POSTERIORS)
 
 
+# On the sphere -----------------------------------------------------------------------------
+
+
+def test_the_spread_on_the_sphere_is_the_encoders_scale():
+    scale = np.full((2, 10), 0.02, "float32")
+    loc = RANDOM.normal(size=(2, 10)).astype("float32")
+    posterior = distributions.VonMisesFisher().distribution({"loc": loc, "scale": scale})
+    direction = np.float64(loc) / np.linalg.norm(loc, axis=1, keepdims=True)
+    np.testing.assert_allclose(posterior.mean(), direction, atol=1e-6)
+    # Of ten axes all but the direction's are free.
+    squares = np.sum(np.float64(posterior.stddev()) ** 2, axis=1)
+    np.testing.assert_allclose(squares, 9 * 0.02**2, rtol=0.01)
+
+
+@pytest.mark.slow
+def test_a_vae_on_the_sphere_is_asked_for_all_that_others_are(make_vae, images):
+    arguments = {"posterior": "von_mises_fisher", "prior": "spherical_uniform", "latent_dim": 3}
+    vae = make_vae(**arguments)
+    logs = vae.evaluate(images, verbose=0, return_dict=True)
+    kl = distributions.kl_divergence(vae.encode(images), vae.prior_distribution())
+    assert logs["kl_loss"] == pytest.approx(float(np.mean(kl)), rel=1e-5)
+    assert logs["elbo"] == pytest.approx(-logs["reconstruction_loss"] - logs["kl_loss"], rel=1e-5)
+    np.testing.assert_allclose(np.linalg.norm(vae.embed(images), axis=1), 1, rtol=1e-5)
+    assert vae.sample(4, seed=0).shape == (4, 4, 4, 1)
+    bound = keras_vae.evaluation.evaluate_elbo(vae, images, progress=False)["elbo"]
+    found = keras_vae.evaluation.log_likelihood(vae, images, 200, progress=False)
+    assert bound - 0.1 < found["log_likelihood"] < bound + 2
+    for member in (keras_vae.objectives.IWAE, keras_vae.objectives.WAE):
+        other = make_vae(member, **arguments)
+        assert np.all(np.isfinite(other.evaluate(images, verbose=0)))
+
+
+def test_the_sphere_needs_three_latents_and_its_own_prior(make_vae):
+    sphere = {"posterior": "von_mises_fisher", "prior": "spherical_uniform"}
+    with pytest.raises(ValueError, match="three latents or more"):
+        make_vae(**sphere)
+    for name, value in sphere.items():
+        with pytest.raises(ValueError, match="go with each other"):
+            make_vae(latent_dim=3, **{name: value})
+
+
 def test_the_diagonal_normal_is_the_encoders():
     found = distributions.DiagonalNormal().distribution({"loc": LOC, "scale": SCALE})
     expected = tfd.MultivariateNormalDiag(LOC, SCALE).log_prob(NOISE)
@@ -183,7 +229,7 @@ def test_it_trains_in_a_compiled_loop(posterior):
         (4, 4, 1), 3, [5], full_covariance=posterior == "full_covariance_normal"
     )
     decoder = keras_vae.networks.mlp_decoder((4, 4, 1), 3, [5])
-    vae = keras_vae.VAE(encoder, decoder, posterior=posterior, seed=0)
+    vae = keras_vae.VAE(encoder, decoder, prior=PRIOR_OF[posterior], posterior=posterior, seed=0)
     vae.compile(keras.optimizers.Adam(1e-2), steps_per_execution=4)
     batches = keras_vae.datasets.from_arrays(images, batch_size=8)
     losses = vae.fit(batches, epochs=4, verbose=0).history["loss"]

@@ -43,6 +43,7 @@ MEMBERS = {
         {"gamma": 0.5, "discriminator_sizes": (6, 5), "discriminator_rate": 1e-3},
         {"kl_loss": "beta", "total_correlation": "gamma"},
     ),
+    "HierarchicalVAE": ({"num_pseudo_inputs": 4, "hidden_sizes": (5,)}, {"kl_loss": "beta"}),
     "IWAE": (
         {"num_samples": 3, "gradient": "doubly_reparameterized"},
         {"kl_loss": "beta", "importance_gain": None},
@@ -286,7 +287,8 @@ import keras_vae
 from keras_vae import objectives
 images, labels = np.random.default_rng(0).random((16, 4, 4, 1), dtype=np.float32), np.arange(16) % 3
 mirrored = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-small = {"ConditionalVAE": {"condition_dim": 3}, "VampPriorVAE": {"num_pseudo_inputs": 4}}
+small = {"HierarchicalVAE": {"num_pseudo_inputs": 4}}
+small |= {"ConditionalVAE": {"condition_dim": 3}, "VampPriorVAE": {"num_pseudo_inputs": 4}}
 small |= {"IWAE": {"num_samples": 2}, "FactorVAE": {"discriminator_sizes": (4,)}}
 small |= {"AdversarialAutoencoder": {"discriminator_sizes": (4,)}}
 small |= {"PIWAE": {"num_samples": 2, "num_bounds": 2}}
