@@ -75,6 +75,8 @@ MEMBERS = {
     },
     "conditional_vae": {"class": objectives.ConditionalVAE, "model": {"condition_dim": CLASSES}},
     "autoencoder": {"class": objectives.Autoencoder, "bound": False},
+    "ms_ssim_vae": {"class": objectives.MSSSIMVAE},
+    "vae_gan": {"class": objectives.VAEGAN},
     "rae_l2": {"class": objectives.RAE, "bound": False},
     "rae_gp": {"class": objectives.RAE, "model": {"penalty": "gradient"}, "bound": False},
     "full_covariance": {"model": {"posterior": "full_covariance_normal"}},

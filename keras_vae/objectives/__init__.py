@@ -11,16 +11,20 @@ from keras_vae.objectives.factor_vae import FactorVAE
 from keras_vae.objectives.hierarchical_vae import HierarchicalVAE
 from keras_vae.objectives.info_vae import InfoVAE
 from keras_vae.objectives.iwae import IWAE
+from keras_vae.objectives.ms_ssim_vae import MSSSIMVAE
 from keras_vae.objectives.piwae import PIWAE
 from keras_vae.objectives.rae import RAE
+from keras_vae.objectives.vae_gan import VAEGAN
 from keras_vae.objectives.vamp_prior_vae import VampPriorVAE
 from keras_vae.objectives.wae import WAE
 
 __all__ = [
     "DIPVAE",
     "IWAE",
+    "MSSSIMVAE",
     "PIWAE",
     "RAE",
+    "VAEGAN",
     "WAE",
     "AdversarialAutoencoder",
     "AnnealedVAE",

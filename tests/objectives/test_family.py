@@ -48,6 +48,10 @@ MEMBERS = {
         {"num_samples": 3, "gradient": "doubly_reparameterized"},
         {"kl_loss": "beta", "importance_gain": None},
     ),
+    "MSSSIMVAE": (
+        {"ms_ssim_weight": 5.0, "filter_size": 3},
+        {"kl_loss": "beta", "ms_ssim_loss": "ms_ssim_weight"},
+    ),
     "PIWAE": (
         {"num_samples": 2, "num_bounds": 2},
         {"kl_loss": "beta", "importance_gain": None},
@@ -59,6 +63,19 @@ MEMBERS = {
     "RAE": (
         {"penalty": "gradient", "code_weight": 0.25, "decoder_weight": 0.5},
         {"kl_loss": "beta", "code_loss": "code_weight", "decoder_loss": "decoder_weight"},
+    ),
+    "VAEGAN": (
+        {
+            "perceptual_weight": 0.5,
+            "adversarial_weight": 2.0,
+            "discriminator_sizes": (6, 5),
+            "discriminator_rate": 1e-3,
+        },
+        {
+            "kl_loss": "beta",
+            "perceptual_loss": "perceptual_weight",
+            "adversarial_loss": "adversarial_weight",
+        },
     ),
     "VampPriorVAE": ({"num_pseudo_inputs": 4}, {"kl_loss": "beta"}),
     "WAE": ({"mmd_weight": 20.0}, {"kl_loss": "beta", "mmd_loss": "mmd_weight"}),
@@ -291,6 +308,8 @@ small = {"HierarchicalVAE": {"num_pseudo_inputs": 4}}
 small |= {"ConditionalVAE": {"condition_dim": 3}, "VampPriorVAE": {"num_pseudo_inputs": 4}}
 small |= {"IWAE": {"num_samples": 2}, "FactorVAE": {"discriminator_sizes": (4,)}}
 small |= {"AdversarialAutoencoder": {"discriminator_sizes": (4,)}}
+small |= {"VAEGAN": {"discriminator_sizes": (4,)}}
+small |= {"MSSSIMVAE": {"filter_size": 3}}
 small |= {"PIWAE": {"num_samples": 2, "num_bounds": 2}}
 for name in objectives.__all__:
     keras.utils.set_random_seed(1)
