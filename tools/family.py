@@ -68,6 +68,7 @@ MEMBERS = {
         "class": objectives.VampPriorVAE,
         "model": {"num_pseudo_inputs": PSEUDO_INPUTS},
     },
+    "hamiltonian_vae": {"class": objectives.HamiltonianVAE},
     "hierarchical_vae": {"class": objectives.HierarchicalVAE},
     "hierarchical_vamp_vae": {
         "class": objectives.HierarchicalVAE,

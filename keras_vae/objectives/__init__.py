@@ -8,6 +8,7 @@ from keras_vae.objectives.beta_vae import BetaVAE
 from keras_vae.objectives.conditional_vae import ConditionalVAE
 from keras_vae.objectives.dip_vae import DIPVAE
 from keras_vae.objectives.factor_vae import FactorVAE
+from keras_vae.objectives.hamiltonian_vae import HamiltonianVAE
 from keras_vae.objectives.hierarchical_vae import HierarchicalVAE
 from keras_vae.objectives.info_vae import InfoVAE
 from keras_vae.objectives.iwae import IWAE
@@ -33,6 +34,7 @@ __all__ = [
     "BetaVAE",
     "ConditionalVAE",
     "FactorVAE",
+    "HamiltonianVAE",
     "HierarchicalVAE",
     "InfoVAE",
     "VampPriorVAE",

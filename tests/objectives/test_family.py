@@ -43,6 +43,10 @@ MEMBERS = {
         {"gamma": 0.5, "discriminator_sizes": (6, 5), "discriminator_rate": 1e-3},
         {"kl_loss": "beta", "total_correlation": "gamma"},
     ),
+    "HamiltonianVAE": (
+        {"num_steps": 2, "step_size": 0.0625, "tempering": 0.5},
+        {"kl_loss": "beta", "hamiltonian_gain": None},
+    ),
     "HierarchicalVAE": ({"num_pseudo_inputs": 4, "hidden_sizes": (5,)}, {"kl_loss": "beta"}),
     "IWAE": (
         {"num_samples": 3, "gradient": "doubly_reparameterized"},

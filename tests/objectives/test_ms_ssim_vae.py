@@ -22,6 +22,7 @@ def test_the_loss_has_what_lacks_to_similarity(make_vae, images, dynamic_range):
     assert logs["loss"] == pytest.approx(total, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_it_makes_reconstructions_more_alike(make_vae, images):
     def similarity(weight):
         vae = make_vae(MSSSIMVAE, ms_ssim_weight=weight, filter_size=3, beta=0.1)
