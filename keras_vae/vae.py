@@ -10,6 +10,7 @@ from tensorflow_probability import distributions as tfd
 
 from keras_vae import arguments
 from keras_vae.distributions import (
+    check_same_space,
     get_likelihood,
     get_posterior,
     get_prior,
@@ -64,9 +65,11 @@ class VAE(Inference, HasPresets, TermTrainer):
             `"beta"`, `"poisson"`, `"negative_binomial"`, `"categorical"`, or a
             `keras_vae.distributions.Likelihood`, such as a `Product` of several. Defaults to
             `"bernoulli"`.
-        prior: `"standard_normal"`, `"gaussian_mixture"`, or a layer with a
-            `distribution(latent_dim)` method. Defaults to `"standard_normal"`.
-        posterior: `"diagonal_normal"`, `"full_covariance_normal"`, `"coupling_flow"`, or a
+        prior: `"standard_normal"`, `"gaussian_mixture"`, `"spherical_uniform"` with the posterior
+            `"von_mises_fisher"` alone, or a layer with a `distribution(latent_dim)` method.
+            Defaults to `"standard_normal"`.
+        posterior: `"diagonal_normal"`, `"full_covariance_normal"`, `"coupling_flow"`,
+            `"inverse_autoregressive_flow"`, `"householder_flow"`, `"von_mises_fisher"`, or a
             `keras_vae.distributions.Posterior`. Defaults to `"diagonal_normal"`.
         beta: Float, at least 0. Weight of the KL; 0 trains a plain autoencoder with noisy codes.
             It becomes a non-trainable weight: assign to `vae.beta` at any time. Defaults to `None`:
@@ -153,6 +156,7 @@ class VAE(Inference, HasPresets, TermTrainer):
         self.likelihood = get_likelihood(likelihood)
         self.prior = get_prior(prior)
         self.posterior = get_posterior(posterior)
+        check_same_space(self.posterior, self.prior)
         self.reduction = reduction
         self.free_bits = arguments.number("free_bits", free_bits, least=0)
         self.missing = arguments.flag("missing", missing)

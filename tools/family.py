@@ -47,8 +47,13 @@ MEMBERS = {
     "beta_tc_vae": {"class": objectives.BetaTCVAE, "model": {"beta": 6.0}},
     "factor_vae": {
         "class": objectives.FactorVAE,
-        # Six layers of 1000, as in the paper, would take most of the time of all members.
+        # Layers of 1000, as in the papers, would take most of the time of all members.
         "model": {"gamma": 10.0, "discriminator_sizes": (200, 200, 200)},
+    },
+    "adversarial_autoencoder": {
+        "class": objectives.AdversarialAutoencoder,
+        "model": {"discriminator_sizes": (200, 200, 200)},
+        "bound": False,
     },
     "dip_vae_i": {"class": objectives.DIPVAE, "model": {"kind": "i"}},
     "dip_vae_ii": {"class": objectives.DIPVAE, "model": {"kind": "ii"}},
@@ -63,11 +68,24 @@ MEMBERS = {
         "class": objectives.VampPriorVAE,
         "model": {"num_pseudo_inputs": PSEUDO_INPUTS},
     },
+    "hamiltonian_vae": {"class": objectives.HamiltonianVAE},
+    "hierarchical_vae": {"class": objectives.HierarchicalVAE},
+    "hierarchical_vamp_vae": {
+        "class": objectives.HierarchicalVAE,
+        "model": {"num_pseudo_inputs": PSEUDO_INPUTS},
+    },
     "conditional_vae": {"class": objectives.ConditionalVAE, "model": {"condition_dim": CLASSES}},
     "autoencoder": {"class": objectives.Autoencoder, "bound": False},
+    "ms_ssim_vae": {"class": objectives.MSSSIMVAE},
+    "vae_gan": {"class": objectives.VAEGAN},
+    "rae_l2": {"class": objectives.RAE, "bound": False},
+    "rae_gp": {"class": objectives.RAE, "model": {"penalty": "gradient"}, "bound": False},
     "full_covariance": {"model": {"posterior": "full_covariance_normal"}},
     "coupling_flow": {"model": {"posterior": "coupling_flow"}},
+    "inverse_autoregressive_flow": {"model": {"posterior": "inverse_autoregressive_flow"}},
+    "householder_flow": {"model": {"posterior": "householder_flow"}},
     "gaussian_mixture": {"model": {"prior": "gaussian_mixture"}},
+    "hyperspherical": {"model": {"posterior": "von_mises_fisher", "prior": "spherical_uniform"}},
     "kl_balance": {"model": {"prior": "gaussian_mixture", "kl_balance": 0.8}},
     "free_bits": {"model": {"free_bits": 2.0}},
 }
@@ -122,7 +140,7 @@ def train(name: str, dataset: str, epochs: int, steps: int | None = None, seed: 
     if steps:
         images, held_out = images.take(steps), held_out.take(steps)
     vae = make(name, tuple(images.element_spec[0].shape[1:]), seed)
-    if isinstance(vae, objectives.VampPriorVAE):
+    if hasattr(vae, "pseudo_inputs"):
         # Grey noise would take long to become digits.
         first = {"split": f"train[:{PSEUDO_INPUTS}]", "batch_size": PSEUDO_INPUTS}
         vae.pseudo_inputs.assign(next(iter(keras_vae.datasets.load(dataset, **first))))

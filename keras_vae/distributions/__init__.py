@@ -8,6 +8,13 @@ the dtype policy of the networks.
 import keras
 
 from keras_vae.distributions.discrepancies import KERNELS, maximum_mean_discrepancy
+from keras_vae.distributions.flows import (
+    CouplingFlow,
+    Flow,
+    HouseholderFlow,
+    InverseAutoregressiveFlow,
+    two_levels,
+)
 from keras_vae.distributions.gaussians import (
     diagonal_normal,
     is_factorized,
@@ -34,13 +41,18 @@ from keras_vae.distributions.likelihoods import (
     get_likelihood,
 )
 from keras_vae.distributions.posteriors import (
-    POSTERIORS,
-    CouplingFlow,
     DiagonalNormal,
     FullCovarianceNormal,
     Posterior,
+    VonMisesFisher,
 )
-from keras_vae.distributions.priors import PRIORS, GaussianMixture, StandardNormal, mixture
+from keras_vae.distributions.priors import (
+    PRIORS,
+    GaussianMixture,
+    SphericalUniform,
+    StandardNormal,
+    mixture,
+)
 
 __all__ = [
     "KERNELS",
@@ -54,9 +66,12 @@ __all__ = [
     "CouplingFlow",
     "DiagonalNormal",
     "DiscretizedLogistic",
+    "Flow",
     "FullCovarianceNormal",
     "Gaussian",
     "GaussianMixture",
+    "HouseholderFlow",
+    "InverseAutoregressiveFlow",
     "Laplace",
     "Likelihood",
     "LogNormal",
@@ -64,8 +79,11 @@ __all__ = [
     "Poisson",
     "Posterior",
     "Product",
+    "SphericalUniform",
     "StandardNormal",
     "StudentT",
+    "VonMisesFisher",
+    "check_same_space",
     "diagonal_normal",
     "get_likelihood",
     "get_posterior",
@@ -76,7 +94,18 @@ __all__ = [
     "maximum_mean_discrepancy",
     "mixture",
     "reparameterized_sample",
+    "two_levels",
 ]
+
+#: Classes of posteriors by the names that `posterior=` takes.
+POSTERIORS = {
+    "diagonal_normal": DiagonalNormal,
+    "full_covariance_normal": FullCovarianceNormal,
+    "coupling_flow": CouplingFlow,
+    "inverse_autoregressive_flow": InverseAutoregressiveFlow,
+    "householder_flow": HouseholderFlow,
+    "von_mises_fisher": VonMisesFisher,
+}
 
 
 def get_posterior(identifier) -> Posterior:
@@ -89,3 +118,17 @@ def get_prior(identifier) -> keras.layers.Layer:
     is_prior = hasattr(identifier, "distribution") and isinstance(identifier, keras.Layer)
     other = isinstance(identifier, Likelihood | Posterior)
     return part_of(identifier, "prior", PRIORS, is_prior and not other)
+
+
+def check_same_space(posterior: Posterior, prior: keras.layers.Layer):
+    """Refuses codes on a sphere beside codes of the whole space: densities of either are others.
+
+    Raises:
+        ValueError: If one of posterior and prior is on the sphere, and the other is not.
+    """
+    if posterior.on_sphere != getattr(prior, "on_sphere", False):
+        raise ValueError(
+            "The posterior 'von_mises_fisher' and the prior 'spherical_uniform' are on a sphere, "
+            "and go with each other. Pass both or neither. Received: posterior "
+            f"{type(posterior).__name__}, prior {type(prior).__name__}"
+        )

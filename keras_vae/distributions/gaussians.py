@@ -3,6 +3,8 @@
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
+from keras_vae.distributions.von_mises_fisher import VonMisesFisherDistribution
+
 
 def diagonal_normal(loc: tf.Tensor, scale: tf.Tensor) -> tfd.Distribution:
     """The factorised Gaussian q(z|x) = N(z; loc, diag(scale^2)).
@@ -29,8 +31,8 @@ def reparameterized_sample(posterior: tfd.Distribution, noise: tf.Tensor) -> tf.
     """Computes z = loc + scale * noise (Kingma & Welling, 2014, section 2.4), or its like.
 
     Args:
-        posterior: A factorised Gaussian of batch shape `[batch]` and event shape `[latent]`, or
-            standard normal noise pushed through a bijector.
+        posterior: A factorised Gaussian of batch shape `[batch]` and event shape `[latent]`,
+            standard normal noise pushed through a bijector, or what has a method `from_noise`.
         noise: Standard normal, `[..., batch, latent]`.
 
     Returns:
@@ -38,6 +40,8 @@ def reparameterized_sample(posterior: tfd.Distribution, noise: tf.Tensor) -> tf.
     """
     if is_factorized(posterior):
         return posterior.mean() + posterior.stddev() * noise
+    if hasattr(posterior, "from_noise"):
+        return posterior.from_noise(noise)
     return posterior.bijector.forward(noise)
 
 
@@ -73,6 +77,10 @@ def kl_divergence(posterior: tfd.Distribution, prior: tfd.Distribution) -> tf.Te
     Returns:
         Nats, `[batch]`.
     """
+    if isinstance(posterior, VonMisesFisherDistribution) and isinstance(
+        prior, tfd.SphericalUniform
+    ):
+        return posterior.kl_to_uniform()
     if not is_factorized(prior):
         return None
     if is_factorized(posterior):

@@ -2,16 +2,15 @@
 
 import abc
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import keras
 import tensorflow as tf
-from tensorflow_probability import bijectors as tfb
 from tensorflow_probability import distributions as tfd
 
 from keras_vae import arguments
 from keras_vae.distributions.gaussians import diagonal_normal
-from keras_vae.noise import standard_normal
+from keras_vae.distributions.von_mises_fisher import VonMisesFisherDistribution
 
 _package = "keras_vae"
 
@@ -21,8 +20,12 @@ class Posterior(keras.layers.Layer, abc.ABC):
 
     It is a layer, so it may own trainable weights. Its distribution is either factorised, as
     `tfd.Independent`, or standard normal noise pushed through a bijector, as
-    `tfd.TransformedDistribution`: that is all that reparameterisation needs.
+    `tfd.TransformedDistribution`, or has a method `from_noise`: that is all that reparameterisation
+    needs.
     """
+
+    # Whether codes are points of the unit sphere: those of the prior must be, too.
+    on_sphere = False
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:
         """The shape of a code, which `summary` shows."""
@@ -108,106 +111,42 @@ class FullCovarianceNormal(Posterior):
 
 
 @keras.saving.register_keras_serializable(package=_package)
-class CouplingFlow(Posterior):
-    """q(z|x) of any shape: the factorised Gaussian pushed through invertible coupling layers.
+class VonMisesFisher(Posterior):
+    """q(z|x) = vMF(z; mu, kappa), whose codes are points of the unit sphere.
 
-    Each layer shifts and scales one half of the code by functions of the other half and of the
-    encoder's `loc` and `scale` (Dinh et al., "Density estimation using Real NVP", 2017, equations
-    7 and 8), as Rezende & Mohamed, "Variational inference with normalizing flows" (2015), build
-    posteriors. At the start the flow is the identity. The KL is estimated from one sample.
+    mu is the direction of the encoder's `loc`, and the concentration kappa is 1 over the mean of
+    the squares of `scale`, for that is what `scale`, in the limit of small ones, is the standard
+    deviation of. Its prior is `"spherical_uniform"`, to which the KL is in closed form: codes need
+    not crowd at an origin, and there is none that a collapsed one could lie at. Of m latents m - 1
+    are free.
 
-    Such a distribution has no closed moments: its `mean()` is where the flow takes `loc`, and its
-    `stddev()` is that of 64 fixed draws.
+    A code that is moved along one latent, or is drawn from N(0, I) as `PriorSamples` does, lies off
+    the sphere. A decoder that begins with `keras.layers.UnitNormalization()` takes it back.
 
-    Args:
-        num_layers: Int. Coupling layers; two of them change every latent. Defaults to `4`.
-        hidden_sizes: Units of the hidden layers of each. Defaults to `(64,)`.
+    Reference: Davidson et al., "Hyperspherical variational auto-encoders" (2018), section 3.
 
     Raises:
-        ValueError: If an argument is invalid, or when built for less than two latents.
+        ValueError: When built for less than three latents.
     """
 
-    def __init__(self, num_layers: int = 4, hidden_sizes: Sequence[int] = (64,), **kwargs):
-        super().__init__(**kwargs)
-        self.num_layers = arguments.count("num_layers", num_layers)
-        self.hidden_sizes = arguments.counts("hidden_sizes", hidden_sizes)
+    on_sphere = True
 
     def build(self, input_shape):
-        """Creates the networks of the coupling layers for codes `(batch, latent)`."""
-        latents = input_shape[-1]
-        if latents < 2:
-            raise ValueError(f"A coupling flow needs two latents or more. Received: {latents}")
-        kept = latents // 2
-        moved = latents - kept
-        self.networks = [
-            keras.Sequential(
-                [
-                    keras.layers.Input((kept + 2 * latents,)),
-                    *(keras.layers.Dense(size, "relu") for size in self.hidden_sizes),
-                    keras.layers.Dense(2 * moved, kernel_initializer="zeros"),
-                ],
-                name=f"coupling_{index}",
+        """Looks at the dimension of codes `(batch, latent)`."""
+        if input_shape[-1] < 3:
+            raise ValueError(
+                "Codes on a sphere need three latents or more, of which one is not free. "
+                f"Received: {input_shape[-1]}"
             )
-            for index in range(self.num_layers)
-        ]
         self.built = True
 
     def distribution(self, parameters: Mapping) -> tfd.Distribution:
-        """The flow of the Gaussian of `loc` and `scale`."""
+        """The distribution around the direction of `loc`."""
         loc, scale = (tf.cast(parameters[name], tf.float32) for name in ("loc", "scale"))
-        latents = loc.shape[-1]
-        context = tf.concat([loc, scale], axis=-1)
-        bijectors = [tfb.Shift(loc)(tfb.ScaleMatvecDiag(scale))]
-        for index, network in enumerate(self.networks):
-            # The halves take turns: a negative number keeps that many latents at the end.
-            kept = latents // 2 * (-1) ** index
-            coupling = tfb.RealNVP(kept, shift_and_log_scale_fn=_coupling(network, context))
-            bijectors.append(coupling)
-        noise = diagonal_normal(tf.zeros_like(loc), tf.ones_like(loc))
-        return _Flow(noise, tfb.Chain(bijectors[::-1]), name="coupling_flow")
-
-    def get_config(self) -> dict:
-        """The constructor's arguments."""
-        config = {"num_layers": self.num_layers, "hidden_sizes": self.hidden_sizes}
-        return {**super().get_config(), **config}
-
-
-class _Flow(tfd.TransformedDistribution):
-    """Standard normal noise `[batch, latent]` pushed through a bijector."""
-
-    def _mean(self):
-        return self.bijector.forward(self.distribution.mean())
-
-    def _stddev(self):
-        zeros = self.distribution.mean()
-        noise = standard_normal([64, 1, zeros.shape[-1]], tf.constant([0, 0]))
-        return tf.math.reduce_std(self.bijector.forward(zeros + noise), axis=0)
-
-
-def _coupling(network, context):
-    """What a coupling layer does to one half, as TFP asks for it: of the other half and x."""
-
-    def shift_and_log_scale(kept, moved_size):
-        shape = tf.concat([tf.shape(kept)[:-1], [context.shape[-1]]], axis=0)
-        inputs = tf.concat([kept, tf.broadcast_to(context, shape)], axis=-1)
-        flat = tf.reshape(inputs, [-1, inputs.shape[-1]])
-        outputs = tf.cast(network(flat), tf.float32)
-        outputs = tf.reshape(outputs, tf.concat([shape[:-1], [2 * moved_size]], axis=0))
-        shift, raw = tf.split(outputs, 2, axis=-1)
-        # Bounded, so that no layer stretches more than e-fold and none overflows.
-        return shift, tf.tanh(raw)
-
-    return shift_and_log_scale
+        concentration = 1 / tf.reduce_mean(scale**2, axis=-1)
+        return VonMisesFisherDistribution(tf.math.l2_normalize(loc, axis=-1), concentration)
 
 
 def _triangle(latents):
     """`(length, start)` of every row below the diagonal in the flat list of entries."""
     return [(row, math.comb(row, 2)) for row in range(latents)]
-
-
-#: Classes of posteriors by the names that `posterior=` takes.
-POSTERIORS = {
-    "diagonal_normal": DiagonalNormal,
-    "full_covariance_normal": FullCovarianceNormal,
-    "coupling_flow": CouplingFlow,
-}

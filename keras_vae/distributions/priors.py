@@ -24,6 +24,21 @@ class StandardNormal(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package=_package)
+class SphericalUniform(keras.layers.Layer):
+    """The prior of codes on the unit sphere, all of which are equally likely."""
+
+    on_sphere = True
+
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        """The shape of a code, which `summary` shows."""
+        return tuple(input_shape)
+
+    def distribution(self, latent_dim: int) -> tfd.Distribution:
+        """p(z), of event shape `[latent_dim]`."""
+        return tfd.SphericalUniform(latent_dim)
+
+
+@keras.saving.register_keras_serializable(package=_package)
 class GaussianMixture(keras.layers.Layer):
     """A learned prior p(z) = sum_k pi_k N(z; loc_k, diag(scale_k^2)).
 
@@ -90,4 +105,8 @@ def mixture(logits: tf.Tensor, components: tfd.Distribution) -> tfd.Distribution
 
 
 #: Classes of priors by the names that `prior=` takes.
-PRIORS = {"standard_normal": StandardNormal, "gaussian_mixture": GaussianMixture}
+PRIORS = {
+    "standard_normal": StandardNormal,
+    "gaussian_mixture": GaussianMixture,
+    "spherical_uniform": SphericalUniform,
+}

@@ -5,12 +5,11 @@ from collections.abc import Sequence
 import keras
 import tensorflow as tf
 
-from keras_vae import arguments
-from keras_vae.vae import VAE
+from keras_vae.objectives.adversarial import Adversarial
 
 
 @keras.saving.register_keras_serializable(package="keras_vae")
-class FactorVAE(VAE):
+class FactorVAE(Adversarial):
     """-log p(x|z) + KL + gamma * TC(z), with the total correlation from a density ratio, in nats.
 
     A discriminator learns to tell codes from codes whose latents were shuffled over the batch, each
@@ -41,29 +40,15 @@ class FactorVAE(VAE):
         discriminator_rate: float = 1e-4,
         **kwargs,
     ):
-        self.discriminator_sizes = arguments.counts("discriminator_sizes", discriminator_sizes)
-        self.discriminator_rate = arguments.number(
-            "discriminator_rate", discriminator_rate, least=0
+        coefficients = {"gamma": gamma}
+        super().__init__(
+            encoder,
+            decoder,
+            discriminator_sizes,
+            discriminator_rate,
+            coefficients=coefficients,
+            **kwargs,
         )
-        super().__init__(encoder, decoder, coefficients={"gamma": gamma}, **kwargs)
-
-    def build(self, input_shape):
-        """Builds both networks, the discriminator and its optimizer."""
-        if self.built:
-            return
-        super().build(input_shape)
-        # In float32, because its optimizer does not scale losses as half precision needs.
-        units = [(size, "leaky_relu") for size in self.discriminator_sizes] + [(1, None)]
-        layers = [keras.layers.Dense(*unit, dtype="float32") for unit in units]
-        self.discriminator = keras.Sequential(
-            [keras.layers.Input((self.latent_dim,)), *layers], name="discriminator"
-        )
-        # The VAE's optimizer is to leave it alone.
-        self.discriminator.trainable = False
-        self.discriminator_optimizer = keras.optimizers.Adam(
-            self.discriminator_rate, beta_1=0.5, beta_2=0.9
-        )
-        self.discriminator_optimizer.build(self.discriminator.weights)
 
     def regularizers(self, posterior, z, kl, training):
         """The KL, the total correlation, and the discriminator's loss, which is only logged."""
@@ -85,28 +70,3 @@ class FactorVAE(VAE):
         shuffled = tf.gather(tf.transpose(z), tf.transpose(order), batch_dims=1)
         real, fake = self.log_density_ratio(z), self.log_density_ratio(tf.transpose(shuffled))
         return 0.5 * (tf.nn.softplus(-real) + tf.nn.softplus(fake))
-
-    def train_step(self, data):
-        """A step of the VAE, then one of the discriminator."""
-        logs = super().train_step(data)
-        (x,) = self.inputs_of(data)
-        noise = self.noise(tf.shape(x)[0], (self.latent_dim,), training=True, stream=3)
-        self.train_discriminator(self.reparameterize(self.encode(x), noise))
-        return logs
-
-    def train_discriminator(self, z):
-        """One step of the discriminator on codes `[batch, latent]`."""
-        weights = self.discriminator.weights
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch([weight.value for weight in weights])
-            loss = tf.reduce_mean(self.discriminator_loss(tf.stop_gradient(z), training=True))
-        gradients = tape.gradient(loss, [weight.value for weight in weights])
-        self.discriminator_optimizer.apply_gradients(zip(gradients, weights, strict=True))
-
-    def get_config(self) -> dict:
-        """The constructor's arguments."""
-        config = {
-            "discriminator_sizes": self.discriminator_sizes,
-            "discriminator_rate": self.discriminator_rate,
-        }
-        return {**super().get_config(), **config}

@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from keras_vae import arguments
 from keras_vae.distributions import mixture
+from keras_vae.objectives.pseudo_inputs import add_pseudo_inputs, within_support
 from keras_vae.vae import VAE
 
 
@@ -34,21 +35,12 @@ class VampPriorVAE(VAE):
     def build(self, input_shape):
         """Creates the pseudo-inputs, uniformly grey, and builds both networks."""
         if not self.built:
-            self.pseudo_inputs = self.add_weight(
-                shape=(self.num_pseudo_inputs, *input_shape[1:]),
-                initializer=keras.initializers.RandomUniform(0.0, 1.0),
-                dtype="float32",
-                autocast=False,
-                name="pseudo_inputs",
-            )
+            self.pseudo_inputs = add_pseudo_inputs(self, self.num_pseudo_inputs, input_shape[1:])
         super().build(input_shape)
 
     def prior_distribution(self):
         """The mixture of the pseudo-inputs' posteriors."""
-        images = tf.clip_by_value(
-            self.pseudo_inputs.value, self.likelihood.lower, self.likelihood.upper
-        )
-        return mixture(tf.zeros([self.num_pseudo_inputs]), self.encode(images))
+        return mixture(tf.zeros([self.num_pseudo_inputs]), self.encode(within_support(self)))
 
     def get_config(self) -> dict:
         """The constructor's arguments."""

@@ -151,6 +151,11 @@ class Unweighted(keras_vae.VAE):
         return {"size_loss": abs(z)}
 
 
+def objective(name: str, **arguments) -> keras_vae.VAE:
+    """A small member of the family."""
+    return getattr(keras_vae.objectives, name)(encoder(), decoder(), **arguments)
+
+
 def points(num_latents: int = 3) -> tuple[np.ndarray, np.ndarray]:
     """Forty codes and their factors, two of three and four values."""
     factors = np.stack(np.unravel_index(np.arange(40) % 12, (3, 4)), axis=1)

@@ -14,6 +14,10 @@ LOC = RANDOM.normal(size=(4, 3)).astype("float32")
 SCALE = RANDOM.uniform(0.3, 1.5, size=(4, 3)).astype("float32")
 BELOW = RANDOM.normal(size=(4, 3)).astype("float32")
 NOISE = RANDOM.normal(size=(4, 3)).astype("float32")
+PRIOR_OF = {
+    **dict.fromkeys(distributions.POSTERIORS, "standard_normal"),
+    "von_mises_fisher": "spherical_uniform",
+}
 
 
 def lower_triangles(relative=True):
@@ -29,16 +33,6 @@ def lower_triangles(relative=True):
 def full_covariance(relative=True):
     parameters = {"loc": LOC, "scale": SCALE, "off_diagonal": BELOW}
     return distributions.FullCovarianceNormal(relative).distribution(parameters)
-
-
-def bent_flow(latents=3, **arguments):
-    """A flow with random weights, so that it is far from the identity."""
-    flow = distributions.CouplingFlow(hidden_sizes=(8,), **arguments)
-    flow.build((None, latents))
-    random = np.random.default_rng(1)
-    for weight in flow.weights:
-        weight.assign(random.normal(scale=0.6, size=weight.shape))
-    return flow
 
 
 # Full covariance ---------------------------------------------------------------------------
@@ -108,94 +102,6 @@ def test_every_latent_size_has_its_triangle(latents):
     np.testing.assert_allclose(posterior.covariance()[0], lower @ lower.T, rtol=1e-6)
 
 
-# Coupling flow -----------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("latents", [2, 3])
-@pytest.mark.parametrize("num_layers", [1, 2, 3])
-def test_a_flow_begins_as_the_factorised_gaussian(num_layers, latents):
-    flow = distributions.CouplingFlow(num_layers)
-    flow.build((None, latents))
-    loc, scale, noise = LOC[:, :latents], SCALE[:, :latents], NOISE[:, :latents]
-    posterior = flow.distribution({"loc": loc, "scale": scale})
-    assert (posterior.batch_shape, posterior.event_shape) == ((4,), (latents,))
-    z = distributions.reparameterized_sample(posterior, noise)
-    np.testing.assert_allclose(z, loc + scale * noise, rtol=1e-5)
-    plain = distributions.diagonal_normal(loc, scale)
-    np.testing.assert_allclose(posterior.log_prob(z), plain.log_prob(z), rtol=1e-5)
-    np.testing.assert_allclose(posterior.mean(), loc, rtol=1e-5)
-    # Of 64 fixed draws: 0.09 is the standard error of a deviation, relative to it.
-    np.testing.assert_allclose(posterior.stddev(), scale, rtol=0.3)
-
-
-@pytest.mark.parametrize("latents", [2, 3])
-@pytest.mark.parametrize("num_layers", [1, 4])
-def test_a_flows_log_determinant_is_its_jacobians(num_layers, latents):
-    loc, scale = LOC[:, :latents], SCALE[:, :latents]
-    flow = bent_flow(latents, num_layers=num_layers)
-    posterior = flow.distribution({"loc": loc, "scale": scale})
-    noise = tf.constant(NOISE[:, :latents])
-    with tf.GradientTape() as tape:
-        tape.watch(noise)
-        z = distributions.reparameterized_sample(posterior, noise)
-    determinant = np.linalg.slogdet(np.float64(tape.batch_jacobian(z, noise)))[1]
-    assert np.abs(z - (loc + scale * noise)).max() > 0.1
-    found = posterior.bijector.forward_log_det_jacobian(noise, event_ndims=1)
-    np.testing.assert_allclose(found, determinant, rtol=1e-4, atol=1e-5)
-    base = -0.5 * np.sum(np.square(noise) + np.log(2 * np.pi), axis=1)
-    np.testing.assert_allclose(posterior.log_prob(z), base - determinant, rtol=1e-4, atol=1e-5)
-
-
-def test_a_flow_is_undone_by_its_inverse():
-    # A distribution made anew, so that no cached pair answers.
-    parameters = {"loc": LOC, "scale": SCALE}
-    flow = bent_flow()
-    z = distributions.reparameterized_sample(flow.distribution(parameters), NOISE).numpy()
-    again = flow.distribution(parameters)
-    np.testing.assert_allclose(again.bijector.inverse(z), NOISE, atol=1e-4)
-    cached = flow.distribution(parameters)
-    sample = distributions.reparameterized_sample(cached, NOISE)
-    np.testing.assert_allclose(again.log_prob(z), cached.log_prob(sample), rtol=1e-4)
-
-
-def test_a_flows_density_integrates_to_one_and_has_the_moments_of_its_samples():
-    posterior = bent_flow(2).distribution({"loc": LOC[:1, :2], "scale": SCALE[:1, :2]})
-    noise = RANDOM.normal(size=(20_000, 1, 2)).astype("float32")
-    samples = distributions.reparameterized_sample(posterior, noise).numpy()[:, 0]
-    # Midpoints of 600 x 600 cells over six standard deviations more than the samples span.
-    low, high = samples.min(axis=0) - 1, samples.max(axis=0) + 1
-    axes = [low[i] + (np.arange(600) + 0.5) * (high[i] - low[i]) / 600 for i in range(2)]
-    grid = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 1, 2)
-    density = np.exp(np.float64(posterior.log_prob(np.float32(grid)))[:, 0])
-    density *= np.prod((high - low) / 600)
-    assert density.sum() == pytest.approx(1, abs=5e-3)
-    mean = density @ grid[:, 0]
-    error = 5 * samples.std(axis=0) / np.sqrt(20_000)
-    assert np.all(np.abs(mean - samples.mean(axis=0)) < error + 1e-2)
-    half = samples[:, 0] < mean[0]
-    share = density[grid[:, 0, 0] < mean[0]].sum()
-    assert half.mean() == pytest.approx(share, abs=5 * 0.5 / np.sqrt(20_000) + 5e-3)
-
-
-def test_a_flow_takes_several_samples_an_image():
-    posterior = bent_flow().distribution({"loc": LOC, "scale": SCALE})
-    z = distributions.reparameterized_sample(posterior, np.stack([NOISE, 2 * NOISE]))
-    assert z.shape == (2, 4, 3) and posterior.log_prob(z).shape == (2, 4)
-    one = distributions.reparameterized_sample(posterior, NOISE)
-    np.testing.assert_allclose(z[0], one, rtol=1e-5)
-
-
-@pytest.mark.parametrize("arguments", [{"num_layers": 0}, {"hidden_sizes": (0,)}])
-def test_a_flow_needs_layers(arguments):
-    with pytest.raises(ValueError, match=r"Expected a .*positive integer.*Received: (num|hid)"):
-        distributions.CouplingFlow(**arguments)
-
-
-def test_a_flow_needs_two_latents():
-    with pytest.raises(ValueError, match=r"two latents or more. Received: 1"):
-        distributions.CouplingFlow().build((None, 1))
-
-
 # All of them -------------------------------------------------------------------------------
 
 
@@ -206,7 +112,7 @@ def test_a_vae_trains_with_it_and_is_saved(images, tmp_path, name):
         (4, 4, 1), 3, [5], full_covariance=name == "full_covariance_normal"
     )
     decoder = keras_vae.networks.mlp_decoder((4, 4, 1), 3, [5])
-    vae = keras_vae.VAE(encoder, decoder, posterior=name, seed=1)
+    vae = keras_vae.VAE(encoder, decoder, prior=PRIOR_OF[name], posterior=name, seed=1)
     vae.compile(keras.optimizers.Adam(1e-2), jit_compile=False)
     before = [weight.numpy() for weight in vae.trainable_weights]
     many = np.tile(images, (20, 1, 1, 1))
@@ -230,6 +136,9 @@ def test_a_vae_trains_with_it_and_is_saved(images, tmp_path, name):
         distributions.DiagonalNormal(),
         distributions.FullCovarianceNormal(),
         distributions.CouplingFlow(3, (8, 9)),
+        distributions.InverseAutoregressiveFlow(3, (8, 9)),
+        distributions.HouseholderFlow(3),
+        distributions.VonMisesFisher(),
     ],
     ids=lambda part: type(part).__name__,
 )
@@ -249,7 +158,9 @@ def test_half_precision_parameters_give_float32_densities():
         found = posterior.distribution(half).log_prob(NOISE)
         assert found.dtype == tf.float32
         np.testing.assert_allclose(found, posterior.distribution(wide).log_prob(NOISE), rtol=1e-6)
-    assert bent_flow().distribution(half).log_prob(NOISE).dtype == tf.float32
+    flow = distributions.CouplingFlow()
+    flow.build((None, 3))
+    assert flow.distribution(half).log_prob(NOISE).dtype == tf.float32
 
 
 def test_posteriors_are_found_by_name_and_others_refused():
@@ -263,6 +174,47 @@ def test_posteriors_are_found_by_name_and_others_refused():
         assert all(repr(name) in str(raised.value) for name in distributions.POSTERIORS)
 
 
+# On the sphere -----------------------------------------------------------------------------
+
+
+def test_the_spread_on_the_sphere_is_the_encoders_scale():
+    scale = np.full((2, 10), 0.02, "float32")
+    loc = RANDOM.normal(size=(2, 10)).astype("float32")
+    posterior = distributions.VonMisesFisher().distribution({"loc": loc, "scale": scale})
+    direction = np.float64(loc) / np.linalg.norm(loc, axis=1, keepdims=True)
+    np.testing.assert_allclose(posterior.mean(), direction, atol=1e-6)
+    # Of ten axes all but the direction's are free.
+    squares = np.sum(np.float64(posterior.stddev()) ** 2, axis=1)
+    np.testing.assert_allclose(squares, 9 * 0.02**2, rtol=0.01)
+
+
+@pytest.mark.slow
+def test_a_vae_on_the_sphere_is_asked_for_all_that_others_are(make_vae, images):
+    arguments = {"posterior": "von_mises_fisher", "prior": "spherical_uniform", "latent_dim": 3}
+    vae = make_vae(**arguments)
+    logs = vae.evaluate(images, verbose=0, return_dict=True)
+    kl = distributions.kl_divergence(vae.encode(images), vae.prior_distribution())
+    assert logs["kl_loss"] == pytest.approx(float(np.mean(kl)), rel=1e-5)
+    assert logs["elbo"] == pytest.approx(-logs["reconstruction_loss"] - logs["kl_loss"], rel=1e-5)
+    np.testing.assert_allclose(np.linalg.norm(vae.embed(images), axis=1), 1, rtol=1e-5)
+    assert vae.sample(4, seed=0).shape == (4, 4, 4, 1)
+    bound = keras_vae.evaluation.evaluate_elbo(vae, images, progress=False)["elbo"]
+    found = keras_vae.evaluation.log_likelihood(vae, images, 200, progress=False)
+    assert bound - 0.1 < found["log_likelihood"] < bound + 2
+    for member in (keras_vae.objectives.IWAE, keras_vae.objectives.WAE):
+        other = make_vae(member, **arguments)
+        assert np.all(np.isfinite(other.evaluate(images, verbose=0)))
+
+
+def test_the_sphere_needs_three_latents_and_its_own_prior(make_vae):
+    sphere = {"posterior": "von_mises_fisher", "prior": "spherical_uniform"}
+    with pytest.raises(ValueError, match="three latents or more"):
+        make_vae(**sphere)
+    for name, value in sphere.items():
+        with pytest.raises(ValueError, match="go with each other"):
+            make_vae(latent_dim=3, **{name: value})
+
+
 def test_the_diagonal_normal_is_the_encoders():
     found = distributions.DiagonalNormal().distribution({"loc": LOC, "scale": SCALE})
     expected = tfd.MultivariateNormalDiag(LOC, SCALE).log_prob(NOISE)
@@ -270,14 +222,14 @@ def test_the_diagonal_normal_is_the_encoders():
 
 
 @pytest.mark.exhaustive
-@pytest.mark.parametrize("posterior", ["full_covariance_normal", "coupling_flow"])
+@pytest.mark.parametrize("posterior", [*distributions.POSTERIORS][1:])
 def test_it_trains_in_a_compiled_loop(posterior):
     images = np.random.default_rng(0).random((20, 4, 4, 1), dtype=np.float32)
     encoder = keras_vae.networks.mlp_encoder(
         (4, 4, 1), 3, [5], full_covariance=posterior == "full_covariance_normal"
     )
     decoder = keras_vae.networks.mlp_decoder((4, 4, 1), 3, [5])
-    vae = keras_vae.VAE(encoder, decoder, posterior=posterior, seed=0)
+    vae = keras_vae.VAE(encoder, decoder, prior=PRIOR_OF[posterior], posterior=posterior, seed=0)
     vae.compile(keras.optimizers.Adam(1e-2), steps_per_execution=4)
     batches = keras_vae.datasets.from_arrays(images, batch_size=8)
     losses = vae.fit(batches, epochs=4, verbose=0).history["loss"]

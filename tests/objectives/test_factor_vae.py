@@ -6,7 +6,6 @@ import pytest
 import tensorflow as tf
 
 import keras_vae
-from keras_vae.callbacks import Resume
 from keras_vae.objectives import FactorVAE
 
 
@@ -126,15 +125,3 @@ def test_the_discriminators_optimizer_is_saved(make_vae, images, tmp_path):
     assert_equal(values_of(again.discriminator_optimizer.variables), state)
     assert max(np.abs(value).max() for value in state[2:]) > 1e-6
     assert float(again.discriminator_optimizer.learning_rate) == pytest.approx(3e-4)
-
-
-@pytest.mark.exhaustive
-def test_a_resumed_run_goes_on_with_the_discriminators_optimizer(make_vae, images, tmp_path):
-    def run(folder, epochs):
-        vae = make_vae(FactorVAE, discriminator_sizes=(8,), eager=True)
-        resume = Resume(tmp_path / folder)
-        vae.fit(images, batch_size=10, shuffle=False, epochs=epochs, verbose=0, callbacks=[resume])
-        return values_of([*vae.trainable_weights, *vae.discriminator_optimizer.variables])
-
-    run("stopped", 1)
-    assert_equal(run("stopped", 2), run("whole", 2))

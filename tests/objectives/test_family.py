@@ -19,6 +19,10 @@ LABELS = np.arange(20) % 3
 # Arguments of each, small; and the weight of every term that its loss has besides reconstruction,
 # by the attribute that holds it.
 MEMBERS = {
+    "AdversarialAutoencoder": (
+        {"adversarial_weight": 0.5, "discriminator_sizes": (6, 5), "discriminator_rate": 1e-3},
+        {"kl_loss": "beta", "adversarial_loss": "adversarial_weight"},
+    ),
     "AnnealedVAE": ({"gamma": 1.0, "capacity": 0.5}, {"capacity_loss": "gamma"}),
     "Autoencoder": ({}, {"kl_loss": "beta"}),
     "BetaTCVAE": (
@@ -39,9 +43,18 @@ MEMBERS = {
         {"gamma": 0.5, "discriminator_sizes": (6, 5), "discriminator_rate": 1e-3},
         {"kl_loss": "beta", "total_correlation": "gamma"},
     ),
+    "HamiltonianVAE": (
+        {"num_steps": 2, "step_size": 0.0625, "tempering": 0.5},
+        {"kl_loss": "beta", "hamiltonian_gain": None},
+    ),
+    "HierarchicalVAE": ({"num_pseudo_inputs": 4, "hidden_sizes": (5,)}, {"kl_loss": "beta"}),
     "IWAE": (
         {"num_samples": 3, "gradient": "doubly_reparameterized"},
         {"kl_loss": "beta", "importance_gain": None},
+    ),
+    "MSSSIMVAE": (
+        {"ms_ssim_weight": 5.0, "filter_size": 3},
+        {"kl_loss": "beta", "ms_ssim_loss": "ms_ssim_weight"},
     ),
     "PIWAE": (
         {"num_samples": 2, "num_bounds": 2},
@@ -50,6 +63,23 @@ MEMBERS = {
     "InfoVAE": (
         {"beta": 0.5, "mmd_weight": 20.0, "kernel": "imq"},
         {"kl_loss": "beta", "mmd_loss": "mmd_weight"},
+    ),
+    "RAE": (
+        {"penalty": "gradient", "code_weight": 0.25, "decoder_weight": 0.5},
+        {"kl_loss": "beta", "code_loss": "code_weight", "decoder_loss": "decoder_weight"},
+    ),
+    "VAEGAN": (
+        {
+            "perceptual_weight": 0.5,
+            "adversarial_weight": 2.0,
+            "discriminator_sizes": (6, 5),
+            "discriminator_rate": 1e-3,
+        },
+        {
+            "kl_loss": "beta",
+            "perceptual_loss": "perceptual_weight",
+            "adversarial_loss": "adversarial_weight",
+        },
     ),
     "VampPriorVAE": ({"num_pseudo_inputs": 4}, {"kl_loss": "beta"}),
     "WAE": ({"mmd_weight": 20.0}, {"kl_loss": "beta", "mmd_loss": "mmd_weight"}),
@@ -101,12 +131,11 @@ def test_a_member_is_one_file_named_after_it():
 
 def test_only_a_member_with_a_second_optimizer_has_a_step_of_its_own():
     steps = {"train_step", "test_step", "fit", "evaluate", "make_train_function"}
-    own = {
-        name: steps & set(vars(getattr(objectives, name)))
-        for name in MEMBERS
-        if getattr(objectives, name) is not keras_vae.VAE
-    }
-    assert {name: found for name, found in own.items() if found} == {"FactorVAE": {"train_step"}}
+    for name in MEMBERS:
+        order = getattr(objectives, name).__mro__
+        own = set().union(*map(vars, order[: order.index(keras_vae.VAE)])) & steps
+        has_second = hasattr(make(name), "discriminator_optimizer")
+        assert own == ({"train_step"} if has_second else set()), name
 
 
 @pytest.mark.exhaustive
@@ -282,8 +311,12 @@ import keras_vae
 from keras_vae import objectives
 images, labels = np.random.default_rng(0).random((16, 4, 4, 1), dtype=np.float32), np.arange(16) % 3
 mirrored = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-small = {"ConditionalVAE": {"condition_dim": 3}, "VampPriorVAE": {"num_pseudo_inputs": 4}}
+small = {"HierarchicalVAE": {"num_pseudo_inputs": 4}}
+small |= {"ConditionalVAE": {"condition_dim": 3}, "VampPriorVAE": {"num_pseudo_inputs": 4}}
 small |= {"IWAE": {"num_samples": 2}, "FactorVAE": {"discriminator_sizes": (4,)}}
+small |= {"AdversarialAutoencoder": {"discriminator_sizes": (4,)}}
+small |= {"VAEGAN": {"discriminator_sizes": (4,)}}
+small |= {"MSSSIMVAE": {"filter_size": 3}}
 small |= {"PIWAE": {"num_samples": 2, "num_bounds": 2}}
 for name in objectives.__all__:
     keras.utils.set_random_seed(1)
