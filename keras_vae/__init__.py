@@ -40,6 +40,7 @@ from keras_vae import (
     networks,
     objectives,
     presets,
+    quantized,
     tables,
     visualize,
 )
@@ -62,6 +63,7 @@ __all__ = [
     "networks",
     "objectives",
     "presets",
+    "quantized",
     "tables",
     "visualize",
 ]

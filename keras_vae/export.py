@@ -1,6 +1,7 @@
-"""A VAE as a TensorFlow SavedModel that serves without this package."""
+"""A model as a TensorFlow SavedModel that serves without this package."""
 
 import os
+from collections.abc import Mapping
 
 import keras
 import tensorflow as tf
@@ -36,11 +37,27 @@ def saved_model(vae, filepath: str | os.PathLike, verbose: bool = True):
     def sample(n, seed):
         return decode(vae.prior_distribution().sample(n, seed=tf.stack([seed, 0])))
 
+    endpoints = {
+        "reconstruct": (reconstruct, [images]),
+        "encode": (encode, [images]),
+        "decode": (decode, [codes]),
+        "sample": (sample, [count, seed]),
+    }
+    write(vae, endpoints, filepath, verbose)
+
+
+def write(model: keras.Model, endpoints: Mapping, filepath: str | os.PathLike, verbose: bool):
+    """Writes a SavedModel with signatures.
+
+    Args:
+        model: Whose weights they use.
+        endpoints: `{name: (function of tensors, [tf.TensorSpec, ...])}`; the first is the one that
+            is served by default.
+        filepath: Folder of the SavedModel.
+        verbose: Bool. Whether to print the signatures.
+    """
     archive = keras.export.ExportArchive()
-    archive.track(vae)
-    # The first endpoint is the one served by default.
-    archive.add_endpoint("reconstruct", reconstruct, [images])
-    archive.add_endpoint("encode", encode, [images])
-    archive.add_endpoint("decode", decode, [codes])
-    archive.add_endpoint("sample", sample, [count, seed])
+    archive.track(model)
+    for name, (function, signature) in endpoints.items():
+        archive.add_endpoint(name, function, signature)
     archive.write_out(filepath, verbose=verbose)

@@ -5,14 +5,13 @@ import os
 import random
 from collections.abc import Mapping, Sequence
 
-import keras
 import tensorflow as tf
 
 from keras_vae import arguments, export, imputation, latent_walks
-from keras_vae.training.given_data import comes_in_batches, is_endless
+from keras_vae.over_images import OverImages
 
 
-class Inference(keras.Model):
+class Inference(OverImages):
     """The methods of a VAE that use it. All are deterministic, but for the codes of `sample`."""
 
     def reconstruct(self, x, batch_size: int = 1024, condition=None) -> tf.Tensor:
@@ -32,7 +31,7 @@ class Inference(keras.Model):
         Raises:
             ValueError: If the images are not such as `fit` takes, or the data have no end.
         """
-        return self._of_images("reconstruct", self, batch_size, x, condition)
+        return self.of_images("reconstruct", self, batch_size, x, condition)
 
     def embed(self, x, batch_size: int = 1024, condition=None) -> tf.Tensor:
         """The means of q(z|x).
@@ -53,7 +52,7 @@ class Inference(keras.Model):
         def means(*batch):
             return self.encode(*batch).mean()
 
-        return self._of_images("embed", means, batch_size, x, condition)
+        return self.of_images("embed", means, batch_size, x, condition)
 
     def sample(
         self, n: int, seed: int | None = None, batch_size: int = 1024, condition=None
@@ -72,11 +71,11 @@ class Inference(keras.Model):
         Raises:
             ValueError: If `n` or `seed` is invalid, or the model is not built.
         """
-        self._check_built("sample")
+        self.check_built("sample")
         arguments.count("n", n)
         seed = random.randrange(2**31) if seed is None else arguments.seed("seed", seed)
         z = self.prior_distribution().sample(n, seed=tf.constant([seed, 0]))
-        return self._in_batches(lambda *batch: self.decode(*batch).mean(), batch_size, z, condition)
+        return self.in_batches(lambda *batch: self.decode(*batch).mean(), batch_size, z, condition)
 
     def interpolate(
         self, start, end, num_steps: int = 10, batch_size: int = 1024, condition=None
@@ -98,7 +97,7 @@ class Inference(keras.Model):
             ValueError: If an argument is invalid, or the images are not such as `fit` takes, or not
                 as many.
         """
-        self._check_built("interpolate")
+        self.check_built("interpolate")
         arguments.count("num_steps", num_steps, least=2)
         ends = [self.embed(images, batch_size, condition).numpy() for images in (start, end)]
         if len(ends[0]) != len(ends[1]):
@@ -111,7 +110,7 @@ class Inference(keras.Model):
         conditions = self.conditions(condition, len(ends[0]))
         if conditions is not None:
             condition = tf.repeat(conditions, num_steps, axis=0)
-        images = self._in_batches(
+        images = self.in_batches(
             lambda *batch: self.decode(*batch).mean(), batch_size, codes, condition
         )
         return tf.reshape(images, [len(ends[0]), num_steps, *images.shape[1:]])
@@ -150,7 +149,7 @@ class Inference(keras.Model):
             ValueError: If an argument is invalid, the images are not such as `fit` takes, or the
                 model takes no missing values.
         """
-        self._check_built("impute")
+        self.check_built("impute")
         if not self.missing:
             raise ValueError(
                 "`impute` needs a model of what may be missing: build it, and its encoder, with "
@@ -167,9 +166,9 @@ class Inference(keras.Model):
             return imputation.imputed_draws(self, x, condition, num_samples, num_draws, own_seed)
 
         if num_draws is None:
-            return self._of_images("impute", filled_in, batch_size, x, condition)
+            return self.of_images("impute", filled_in, batch_size, x, condition)
         arguments.count("num_draws", num_draws)
-        draws = self._of_images("impute", filled_in, batch_size, x, condition)
+        draws = self.of_images("impute", filled_in, batch_size, x, condition)
         return tf.transpose(draws, [1, 0, *range(2, draws.shape.rank)])
 
     def export(self, filepath, format: str = "tf_saved_model", verbose: bool = True, **kwargs):
@@ -185,7 +184,7 @@ class Inference(keras.Model):
             verbose: Bool. Whether to print the signatures. Defaults to `True`.
             **kwargs: For other formats, passed on.
         """
-        self._check_built("export")
+        self.check_built("export")
         if format == "tf_saved_model":
             export.saved_model(self, filepath, verbose)
         else:
@@ -239,53 +238,3 @@ class Inference(keras.Model):
         from keras_vae import explorer
 
         return explorer.explore(self, path, images, labels, names, title, card, encoder, overwrite)
-
-    def _check_built(self, method):
-        if not self.built:
-            raise ValueError(
-                f"`{method}` needs a built model. Call the model on a batch of images, or "
-                "`build((None, height, width, channels))`, first."
-            )
-
-    def _of_images(self, method, function, batch_size, x, condition):
-        """Applies a function to images, whose values are looked at unless they are symbolic."""
-        if keras.backend.is_keras_tensor(x) or (tf.is_tensor(x) and not hasattr(x, "numpy")):
-            return function(x, condition)
-        arguments.count("batch_size", batch_size)
-        if is_endless(x):
-            raise ValueError(
-                f"`{method}` needs data that have an end. Received: a {type(x).__name__} without "
-                "one. Take a number of its batches, for example `dataset.take(10)`."
-            )
-        if comes_in_batches(x) and condition is not None:
-            raise ValueError(
-                "Images that come in batches bring their conditions with them, as (images, "
-                f"conditions). Received: a {type(x).__name__} and condition={condition!r}"
-            )
-        check = self.data_check().with_optional_labels()
-        x = check.wrap_images(x, takes="conditions as `condition`")
-        if not comes_in_batches(x):
-            return self._in_batches(function, batch_size, x, condition)
-        with check.errors_made_clear():
-            parts = [function(*self.inputs_of(batch)) for batch in _batches(x)]
-        if not parts:
-            raise ValueError(f"There are no images. Received: an empty {type(x).__name__}")
-        return tf.concat(parts, axis=0)
-
-    def _in_batches(self, function, batch_size, x, condition):
-        """Applies a function batch by batch, so that memory does not grow with the data."""
-        conditions = self.conditions(condition, len(x))
-        if len(x) <= batch_size:
-            return function(x, conditions)
-        parts = []
-        for start in range(0, len(x), batch_size):
-            batch = slice(start, start + batch_size)
-            parts.append(function(x[batch], None if conditions is None else conditions[batch]))
-        return tf.concat(parts, axis=0)
-
-
-def _batches(data):
-    """The batches of data that have an end."""
-    if isinstance(data, keras.utils.PyDataset):
-        return (data[index] for index in range(data.num_batches))
-    return data

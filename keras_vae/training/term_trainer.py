@@ -427,3 +427,14 @@ class TermTrainer(ChecksData, BuildsWithoutData, abc.ABC):
     def get_config(self) -> dict:
         """The constructor's arguments; coefficients as they were at the start."""
         return {**super().get_config(), "seed": self.seed, **self._coefficients}
+
+    @classmethod
+    def from_config(cls, config: dict, custom_objects: dict | None = None):
+        """The model that `get_config` describes, untrained."""
+        config = {
+            name: keras.saving.deserialize_keras_object(value, custom_objects=custom_objects)
+            if isinstance(value, Mapping) and "class_name" in value
+            else value
+            for name, value in config.items()
+        }
+        return cls(**config)
