@@ -96,7 +96,9 @@ def causal_transformer(
     features = Before(num_codes, width, name="before")(inputs)
     for index in range(arguments.count("depth", depth)):
         normalised = layers.LayerNormalization(name=f"attention_{index}_norm")(features)
-        attention = layers.MultiHeadAttention(num_heads, width // num_heads, name=f"attention_{index}")
+        attention = layers.MultiHeadAttention(
+            num_heads, width // num_heads, name=f"attention_{index}"
+        )
         attended = attention(normalised, normalised, use_causal_mask=True)
         features = layers.Add(name=f"attended_{index}")([features, attended])
         inner = layers.LayerNormalization(name=f"hidden_{index}_norm")(features)
@@ -104,7 +106,7 @@ def causal_transformer(
         inner = layers.Dense(width, name=f"hidden_{index}_out")(inner)
         features = layers.Add(name=f"block_{index}")([features, inner])
     features = layers.LayerNormalization(name="norm")(features)
-    logits = layers.Dense(
-        num_codes, kernel_initializer="zeros", dtype="float32", name="logits"
-    )(features)
+    logits = layers.Dense(num_codes, kernel_initializer="zeros", dtype="float32", name="logits")(
+        features
+    )
     return keras.Model(inputs, logits, name=name)

@@ -35,7 +35,7 @@ class CodePrior(HasPresets, TermTrainer):
         width: Int. As for `networks.causal.causal_transformer`. Defaults to `128`.
         depth: Int. Blocks of the transformer. Defaults to `3`.
         num_heads: Int. Heads of attention a block. Defaults to `4`.
-        seed: Int. As every model here takes it; nothing is drawn in training. Defaults to `None`.
+        **kwargs: As `keras_vae.training.TermTrainer` takes them; nothing is drawn in training.
 
     Raises:
         ValueError: If an argument is invalid.
@@ -60,10 +60,9 @@ class CodePrior(HasPresets, TermTrainer):
         width: int = 128,
         depth: int = 3,
         num_heads: int = 4,
-        seed: int | None = None,
         **kwargs,
     ):
-        super().__init__(None, seed, **kwargs)
+        super().__init__(**kwargs)
         self.grid_shape = arguments.counts("grid_shape", grid_shape)
         self.num_codes = arguments.count("num_codes", num_codes, least=2)
         self.length = math.prod(self.grid_shape)
@@ -106,7 +105,7 @@ class CodePrior(HasPresets, TermTrainer):
         return CodeCheck(self.grid_shape, self.num_codes)
 
     def log_prob(self, codes, batch_size: int = 256) -> np.ndarray:
-        """log p(c) of the codes of each image.
+        """The logarithm of the probability p(c) of the codes of each image.
 
         Args:
             codes: Integers, `[n, *grid_shape]`.
@@ -146,12 +145,19 @@ class CodePrior(HasPresets, TermTrainer):
         temperature = arguments.positive("temperature", temperature)
         seed = random.randrange(2**31) if seed is None else arguments.seed("seed", seed)
         parts = [
-            self._draw(tf.constant(min(batch_size, n - at)), tf.constant([seed, at]), temperature)
+            self._draw(min(batch_size, n - at), [seed, at], temperature)
             for at in range(0, n, batch_size)
         ]
         return tf.reshape(tf.concat(parts, axis=0), [n, *self.grid_shape])
 
-    @tf.function(reduce_retracing=True, autograph=False)
+    @tf.function(
+        input_signature=[
+            tf.TensorSpec([], tf.int32),
+            tf.TensorSpec([2], tf.int32),
+            tf.TensorSpec([], tf.float32),
+        ],
+        autograph=False,
+    )
     def _draw(self, n, seed, temperature):
         """Codes `[n, length]`; a code is drawn once all before it are there."""
 
@@ -171,6 +177,6 @@ class CodePrior(HasPresets, TermTrainer):
 
 
 def _log_prob(logits, codes):
-    """log p(c), `[n]`, of logits `[n, length, num_codes]` and codes `[n, length]`."""
+    """Log-probabilities `[n]` of logits `[n, length, num_codes]` and codes `[n, length]`."""
     nats = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=codes, logits=logits)
     return -tf.reduce_sum(nats, axis=-1)

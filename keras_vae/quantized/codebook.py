@@ -99,21 +99,23 @@ class Codebook(keras.layers.Layer):
         """The vectors of numbers: `int [batch, ...] -> [batch, ..., code_dim]`."""
         return tf.gather(tf.convert_to_tensor(self.vectors), codes)
 
-    def usage(self, codes) -> tf.Tensor:
-        """How often each vector is among the numbers, over all replicas, float32 `[num_codes]`."""
-        return _over_replicas(tf.reduce_sum(self._one_hot(codes), axis=0))
-
-    def perplexity(self, usage) -> tf.Tensor:
-        """How many vectors are in use: e to the entropy of their shares, from 1 to `num_codes`.
+    def perplexity(self, codes) -> tf.Tensor:
+        """How many vectors numbers make use of: e to the entropy of their shares.
 
         Args:
-            usage: What `usage` returns.
+            codes: Int `[batch, ...]`.
+
+        Returns:
+            A float32 scalar from 1 to `num_codes`.
         """
+        usage = tf.reduce_sum(self._one_hot(codes), axis=0)
         shares = tf.math.divide_no_nan(usage, tf.reduce_sum(usage))
         return tf.exp(-tf.reduce_sum(tf.math.xlogy(shares, shares)))
 
     def update(self, inputs, codes, seed):
         """Moves the vectors after what they stand for in a batch, and those that nothing needs.
+
+        What several replicas have of a batch counts together.
 
         Args:
             inputs: The encoder's outputs, `[batch, ..., code_dim]`.
@@ -121,11 +123,11 @@ class Codebook(keras.layers.Layer):
             seed: int32 `[2]`, on which alone depends which of the outputs moved vectors become.
         """
         inputs = tf.reshape(tf.stop_gradient(inputs), [-1, self.vectors.shape[-1]])
-        vectors, usage = tf.convert_to_tensor(self.vectors), self.usage(codes)
-        counts = None
+        vectors, one_hot = tf.convert_to_tensor(self.vectors), self._one_hot(codes)
+        usage, counts = _over_replicas(tf.reduce_sum(one_hot, axis=0)), None
         if self.decay is not None:
             share = 1.0 - self.decay
-            sums = _over_replicas(tf.matmul(self._one_hot(codes), inputs, transpose_a=True))
+            sums = _over_replicas(tf.matmul(one_hot, inputs, transpose_a=True))
             counts = self.decay * self.counts + share * usage
             moves = share * (sums - usage[:, None] * vectors)
             vectors += tf.math.divide_no_nan(moves, counts[:, None])

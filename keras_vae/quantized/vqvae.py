@@ -157,7 +157,7 @@ class VQVAE(OverImages, HasPresets, TermTrainer):
 
         Args:
             x: Images, `[batch, *event]`.
-            training: Bool. Whether the codebook moves, if it does so without a gradient. Defaults
+            training: Bool. Nothing depends on it but what depends on it in the networks. Defaults
                 to `False`.
             return_pass: Bool. Whether to return all that the loss is made of. Defaults to `False`.
 
@@ -168,11 +168,7 @@ class VQVAE(OverImages, HasPresets, TermTrainer):
         x = as_float_images(x, self.event_shape)
         outputs = tf.cast(self.encoder(x), tf.float32)
         likelihood = self.likelihood.distribution(self.decoder(self.codebook(outputs)))
-        codes = self.codebook.nearest(outputs)
-        result = self._terms(x, outputs, codes, likelihood) if return_pass else likelihood.mean()
-        if training:
-            self.codebook.update(outputs, codes, self.noise_seed(training))
-        return result
+        return self._pass(x, outputs, likelihood) if return_pass else likelihood.mean()
 
     def symbolic_inputs(self) -> tuple:
         """Symbolic images."""
@@ -303,9 +299,10 @@ class VQVAE(OverImages, HasPresets, TermTrainer):
             "revive_after": self.codebook.revive_after,
         }
 
-    def _terms(self, x, outputs, codes, likelihood):
-        """The terms of the loss and what is logged beside them."""
+    def _pass(self, x, outputs, likelihood):
+        """The terms of the loss, what is logged beside them, and how the codebook moves."""
         distortion = -likelihood.log_prob(x)
+        codes = self.codebook.nearest(outputs)
         vectors = self.codebook.lookup(codes)
         terms = {"reconstruction_loss": Term(1.0, distortion)}
         if self.codebook.decay is None:
@@ -315,10 +312,14 @@ class VQVAE(OverImages, HasPresets, TermTrainer):
         terms["commitment_loss"] = Term(self.commitment, distance)
         rate = math.prod(self.grid_shape) * math.log(self.num_codes)
         logged = {
-            "perplexity": LoggedMean(self.codebook.perplexity(self.codebook.usage(codes))),
+            "perplexity": LoggedMean(self.codebook.perplexity(codes)),
             "elbo": LoggedMean(-(distortion + rate)),
         }
-        return Pass(likelihood.mean(), terms, logged)
+
+        def update():
+            self.codebook.update(outputs, codes, self.noise_seed(training=True))
+
+        return Pass(likelihood.mean(), terms, logged, update)
 
 
 def _squared_distance(first, second):
