@@ -11,7 +11,7 @@ from keras_vae import arguments, export, imputation, latent_walks
 from keras_vae.over_images import OverImages
 
 
-class Inference(OverImages):
+class Inference(OverImages, export.HasSignatures):
     """The methods of a VAE that use it. All are deterministic, but for the codes of `sample`."""
 
     def reconstruct(self, x, batch_size: int = 1024, condition=None) -> tf.Tensor:
@@ -171,24 +171,9 @@ class Inference(OverImages):
         draws = self.of_images("impute", filled_in, batch_size, x, condition)
         return tf.transpose(draws, [1, 0, *range(2, draws.shape.rank)])
 
-    def export(self, filepath, format: str = "tf_saved_model", verbose: bool = True, **kwargs):
-        """Exports the model for inference.
-
-        A TensorFlow SavedModel gets the signatures `reconstruct` (the default), `encode`, `decode`
-        and `sample`, and serves without this package; any other format gets what
-        `keras.Model.export` writes. Both are deterministic.
-
-        Args:
-            filepath: Where to.
-            format: As `keras.Model.export` takes it. Defaults to `"tf_saved_model"`.
-            verbose: Bool. Whether to print the signatures. Defaults to `True`.
-            **kwargs: For other formats, passed on.
-        """
-        self.check_built("export")
-        if format == "tf_saved_model":
-            export.saved_model(self, filepath, verbose)
-        else:
-            super().export(filepath, format=format, verbose=verbose, **kwargs)
+    def signatures(self) -> export.Signatures:
+        """What an exported model serves: `reconstruct` by default, `encode`, `decode`, `sample`."""
+        return export.vae_signatures(self)
 
     def explore(
         self,

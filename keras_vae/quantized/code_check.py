@@ -42,7 +42,9 @@ class CodeCheck(DataCheck):
             self._check_kind(spec.dtype.as_numpy_dtype, spec.shape)
             return data.map(self._check_range_in_graph)
         if isinstance(data, tuple) and 1 <= len(data) <= 3:
-            return (self.array(data[0]), *data[1:])
+            codes = self.array(data[0])
+            self.check_weights(data[2] if len(data) == 3 else None, len(codes))
+            return (codes, *data[1:])
         return self.array(data)
 
     def array(self, codes) -> np.ndarray:
@@ -64,18 +66,13 @@ class CodeCheck(DataCheck):
     def _check_kind(self, dtype, shape):
         is_integer = np.dtype(dtype).kind in "iu"
         rest = tuple(shape)[1:]
-        # A data set may not know a size: the model's own check of shapes meets it.
-        fits = len(rest) == len(self.grid_shape) and all(
-            size in (None, expected) for size, expected in zip(rest, self.grid_shape, strict=True)
-        )
-        if not (is_integer and len(shape) and fits):
+        if not (is_integer and len(shape) and rest == self.grid_shape):
             sizes = ", ".join("?" if size is None else str(size) for size in shape)
             raise ValueError(self._message(f"{np.dtype(dtype)} of shape [{sizes}]"))
 
     def _check_range_in_graph(self, *element):
         data = element[0] if len(element) == 1 else element
         codes = data[0] if isinstance(data, tuple) else data
-        codes = tf.ensure_shape(codes, (None, *self.grid_shape))
         fits = tf.reduce_all((codes >= 0) & (codes < tf.cast(self.num_codes, codes.dtype)))
         said = marked(self._message("a batch of the data set with others"))
         with tf.control_dependencies([tf.debugging.Assert(fits, [said])]):

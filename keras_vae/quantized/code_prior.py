@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_vae import arguments
+from keras_vae.export import HasSignatures, Signatures, count_and_seed
 from keras_vae.networks.causal import causal_transformer
 from keras_vae.presets import HasPresets
 from keras_vae.quantized.code_check import CodeCheck
@@ -15,7 +16,7 @@ from keras_vae.training import LoggedMean, Pass, Term, TermTrainer
 
 
 @keras.saving.register_keras_serializable(package="keras_vae")
-class CodePrior(HasPresets, TermTrainer):
+class CodePrior(HasSignatures, HasPresets, TermTrainer):
     """p(c) = prod_i p(c_i | c_1, ..., c_(i-1)): a causal transformer over grids of codes.
 
     The autoregressive prior that a VQ-VAE is given once it is trained (van den Oord, Vinyals &
@@ -169,6 +170,20 @@ class CodePrior(HasPresets, TermTrainer):
 
         start = tf.zeros([n, self.length], tf.int32)
         return tf.while_loop(lambda place, _: place < self.length, step, (0, start))[1]
+
+    def signatures(self) -> Signatures:
+        """What an exported model serves: `log_prob` by default, and `sample` of `n` and `seed`."""
+        codes = tf.TensorSpec((None, *self.grid_shape), tf.int32, name="codes")
+
+        def log_prob(codes):
+            codes = tf.reshape(codes, [-1, self.length])
+            return _log_prob(self.network(codes), codes)
+
+        def sample(n, seed):
+            drawn = self._draw(n, tf.stack([seed, 0]), 1.0)
+            return tf.reshape(drawn, [-1, *self.grid_shape])
+
+        return {"log_prob": (log_prob, [codes]), "sample": (sample, count_and_seed())}
 
     def get_config(self) -> dict:
         """The constructor's arguments."""

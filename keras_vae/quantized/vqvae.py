@@ -1,13 +1,12 @@
 """The vector-quantised variational autoencoder: images as numbers on a grid."""
 
 import math
-import os
 
 import keras
 import tensorflow as tf
 
-from keras_vae import export
 from keras_vae.distributions import get_likelihood
+from keras_vae.export import HasSignatures, Signatures
 from keras_vae.network_checks import check_decoder, check_networks, check_parameters_shape
 from keras_vae.over_images import OverImages
 from keras_vae.presets import HasPresets
@@ -18,7 +17,7 @@ from keras_vae.training.data_checks import DataCheck, as_float_images
 
 
 @keras.saving.register_keras_serializable(package="keras_vae")
-class VQVAE(OverImages, HasPresets, TermTrainer):
+class VQVAE(OverImages, HasSignatures, HasPresets, TermTrainer):
     """A VQ-VAE: encoder, codebook, decoder p(x|z), trained on reconstruction and commitment.
 
     The encoder returns a vector at each place of a grid, of which the codebook's nearest goes on to
@@ -255,37 +254,15 @@ class VQVAE(OverImages, HasPresets, TermTrainer):
         codes = CodeCheck(self.grid_shape, self.num_codes).array(codes)
         return self.in_batches(images_of, batch_size, codes)
 
-    def export(
-        self,
-        filepath: str | os.PathLike,
-        format: str = "tf_saved_model",
-        verbose: bool = True,
-        **kwargs,
-    ):
-        """Exports the model for inference.
-
-        A TensorFlow SavedModel gets the signatures `reconstruct` (the default), `encode_codes` and
-        `decode_codes`, and serves without this package; any other format gets what
-        `keras.Model.export` writes.
-
-        Args:
-            filepath: Where to.
-            format: As `keras.Model.export` takes it. Defaults to `"tf_saved_model"`.
-            verbose: Bool. Whether to print the signatures. Defaults to `True`.
-            **kwargs: For other formats, passed on.
-        """
-        self.check_built("export")
-        if format == "tf_saved_model":
-            images = tf.TensorSpec((None, *self.event_shape), tf.float32, name="images")
-            codes = tf.TensorSpec((None, *self.grid_shape), tf.int32, name="codes")
-            endpoints = {
-                "reconstruct": (lambda images: self(images, training=False), [images]),
-                "encode_codes": (self.encode_codes, [images]),
-                "decode_codes": (self.decode_codes, [codes]),
-            }
-            export.write(self, endpoints, filepath, verbose)
-        else:
-            super().export(filepath, format=format, verbose=verbose, **kwargs)
+    def signatures(self) -> Signatures:
+        """What an exported model serves: `reconstruct` by default, `encode_codes` and back."""
+        images = tf.TensorSpec((None, *self.event_shape), tf.float32, name="images")
+        codes = tf.TensorSpec((None, *self.grid_shape), tf.int32, name="codes")
+        return {
+            "reconstruct": (self.reconstruct, [images]),
+            "encode_codes": (self.encode_codes, [images]),
+            "decode_codes": (self.decode_codes, [codes]),
+        }
 
     def get_config(self) -> dict:
         """The constructor's arguments, parts serialised; `commitment` as it was at the start."""

@@ -10,7 +10,6 @@ import tensorflow as tf
 
 import keras_vae
 from keras_vae import callbacks, networks
-from keras_vae.model_functions import ModelFunctions
 from keras_vae.quantized import VQVAE, CodePrior
 from keras_vae.tables import Table, TableVAE
 

@@ -121,13 +121,16 @@ def test_codes_come_in_batches_too(codes):
 def test_a_single_code_an_image_has_a_prior():
     prior = CodePrior((), 5, width=4, depth=1, num_heads=1)
     codes = np.array([0, 0, 3])
-    prior.compile(keras.optimizers.Adam(1e-1), run_eagerly=True)
-    prior.fit(codes, epochs=20, verbose=0)
-    assert prior.log_prob(codes).mean() > np.mean(np.log([2 / 3, 2 / 3, 1 / 3])) - 0.1
+    prior.compile(keras.optimizers.Adam(0.3), jit_compile=False, run_eagerly=True)
+    assert prior.train_on_batch(codes, return_dict=True)["loss"] == pytest.approx(np.log(5))
+    found = np.exp(prior.log_prob(np.arange(5)))
+    assert found.sum() == pytest.approx(1, rel=1e-5) and found[[0, 3]].min() > 0.2
     assert prior.sample(4, seed=0).shape == (4,)
 
 
-@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+@pytest.mark.parametrize(
+    "policy", ["mixed_float16", pytest.param("mixed_bfloat16", marks=pytest.mark.exhaustive)]
+)
 def test_mixed_precision_is_finite_and_close(codes, policy):
     expected = make().evaluate(codes[:20], verbose=0)[0]
     prior = make(policy=policy)
@@ -139,8 +142,8 @@ def test_mixed_precision_is_finite_and_close(codes, policy):
 def test_a_run_that_resumes_ends_as_the_unbroken_one(codes, tmp_path):
     def train(epochs, *callbacks):
         prior = make()
-        settings = {"epochs": epochs, "shuffle": False, "verbose": 0, "batch_size": 16}
-        prior.fit(codes[:40], callbacks=list(callbacks), **settings)
+        settings = {"epochs": epochs, "shuffle": False, "verbose": 0}
+        prior.fit(codes[:20], callbacks=list(callbacks), **settings)
         return np.concatenate([np.ravel(weight.numpy()) for weight in prior.weights])
 
     logger = ELBOLogger(tmp_path, names=("loss", "bits_per_code"), print_table=False)
@@ -158,6 +161,16 @@ def test_many_steps_in_one_call_of_xla_are_those_of_one_by_one(codes):
         prior.fit(codes, batch_size=20, epochs=2, shuffle=False, verbose=0)
         weights.append(np.concatenate([np.ravel(weight.numpy()) for weight in prior.weights]))
     np.testing.assert_allclose(*weights, rtol=1e-3, atol=1e-5)
+
+
+def test_a_saved_model_draws_and_scores(trained, codes, tmp_path):
+    prior, _ = trained
+    prior.export(tmp_path / "served", verbose=False)
+    served = tf.saved_model.load(str(tmp_path / "served")).signatures
+    drawn = served["sample"](n=tf.constant(5), seed=tf.constant(2))
+    np.testing.assert_array_equal(*drawn.values(), prior.sample(5, seed=2))
+    scores = served["serving_default"](codes=tf.constant(codes[:9], tf.int32))
+    np.testing.assert_allclose(*scores.values(), prior.log_prob(codes[:9]), rtol=1e-5)
 
 
 @pytest.mark.slow
