@@ -30,7 +30,7 @@ class VQVAE(OverImages, HasSignatures, HasPresets, TermTrainer):
     3), the sums over the grid; the gradient of the decoder's input passes to the encoder's output
     as it is. With `decay` the second term is left out, and moving averages take its place (appendix
     A.1). The paper averages both terms over the grid; here, where the first is a sum over pixels,
-    they are sums, so that what an image is worth beside its codes does not depend on its size.
+    they are sums, so that the terms keep their proportions whatever the size of the images.
 
     `fit` and `evaluate` take images alone (`x`), or `(x,)`, `(x, y)`, `(x, y, sample_weight)`; `y`
     is not used. They log
@@ -40,7 +40,7 @@ class VQVAE(OverImages, HasSignatures, HasPresets, TermTrainer):
       commitment * commitment_loss` (+ `codebook_loss`);
     - `perplexity`, e to the entropy of the codes of a batch, from 1 to `num_codes`: how many of
       them are in use;
-    - `elbo`, -log p(x|e) and log `num_codes` for each place, in nats an image: the evidence lower
+    - `elbo`, log p(x|e) less log `num_codes` for each place, in nats an image: the evidence lower
       bound under the uniform prior over codes. A trained `CodePrior` gives a better one.
 
     What reads means and scales of q(z|x), such as `callbacks.LatentTraversal` and
