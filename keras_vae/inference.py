@@ -31,7 +31,7 @@ class Inference(OverImages, export.HasSignatures):
         Raises:
             ValueError: If the images are not such as `fit` takes, or the data have no end.
         """
-        return self.of_images("reconstruct", self, batch_size, x, condition)
+        return self._of_images("reconstruct", self, batch_size, x, condition)
 
     def embed(self, x, batch_size: int = 1024, condition=None) -> tf.Tensor:
         """The means of q(z|x).
@@ -52,7 +52,7 @@ class Inference(OverImages, export.HasSignatures):
         def means(*batch):
             return self.encode(*batch).mean()
 
-        return self.of_images("embed", means, batch_size, x, condition)
+        return self._of_images("embed", means, batch_size, x, condition)
 
     def sample(
         self, n: int, seed: int | None = None, batch_size: int = 1024, condition=None
@@ -71,11 +71,11 @@ class Inference(OverImages, export.HasSignatures):
         Raises:
             ValueError: If `n` or `seed` is invalid, or the model is not built.
         """
-        self.check_built("sample")
+        self._check_built("sample")
         arguments.count("n", n)
         seed = random.randrange(2**31) if seed is None else arguments.seed("seed", seed)
         z = self.prior_distribution().sample(n, seed=tf.constant([seed, 0]))
-        return self.in_batches(lambda *batch: self.decode(*batch).mean(), batch_size, z, condition)
+        return self._in_batches(lambda *batch: self.decode(*batch).mean(), batch_size, z, condition)
 
     def interpolate(
         self, start, end, num_steps: int = 10, batch_size: int = 1024, condition=None
@@ -97,7 +97,7 @@ class Inference(OverImages, export.HasSignatures):
             ValueError: If an argument is invalid, or the images are not such as `fit` takes, or not
                 as many.
         """
-        self.check_built("interpolate")
+        self._check_built("interpolate")
         arguments.count("num_steps", num_steps, least=2)
         ends = [self.embed(images, batch_size, condition).numpy() for images in (start, end)]
         if len(ends[0]) != len(ends[1]):
@@ -110,7 +110,7 @@ class Inference(OverImages, export.HasSignatures):
         conditions = self.conditions(condition, len(ends[0]))
         if conditions is not None:
             condition = tf.repeat(conditions, num_steps, axis=0)
-        images = self.in_batches(
+        images = self._in_batches(
             lambda *batch: self.decode(*batch).mean(), batch_size, codes, condition
         )
         return tf.reshape(images, [len(ends[0]), num_steps, *images.shape[1:]])
@@ -149,7 +149,7 @@ class Inference(OverImages, export.HasSignatures):
             ValueError: If an argument is invalid, the images are not such as `fit` takes, or the
                 model takes no missing values.
         """
-        self.check_built("impute")
+        self._check_built("impute")
         if not self.missing:
             raise ValueError(
                 "`impute` needs a model of what may be missing: build it, and its encoder, with "
@@ -166,9 +166,9 @@ class Inference(OverImages, export.HasSignatures):
             return imputation.imputed_draws(self, x, condition, num_samples, num_draws, own_seed)
 
         if num_draws is None:
-            return self.of_images("impute", filled_in, batch_size, x, condition)
+            return self._of_images("impute", filled_in, batch_size, x, condition)
         arguments.count("num_draws", num_draws)
-        draws = self.of_images("impute", filled_in, batch_size, x, condition)
+        draws = self._of_images("impute", filled_in, batch_size, x, condition)
         return tf.transpose(draws, [1, 0, *range(2, draws.shape.rank)])
 
     def signatures(self) -> export.Signatures:

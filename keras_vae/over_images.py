@@ -29,7 +29,7 @@ class OverImages(keras.Model):
                 f"Received: condition={condition!r}"
             )
 
-    def check_built(self, method: str):
+    def _check_built(self, method: str):
         """Raises a `ValueError`, in the name of a method, if the model is not built."""
         if not self.built:
             raise ValueError(
@@ -37,7 +37,7 @@ class OverImages(keras.Model):
                 "`build((None, height, width, channels))`, first."
             )
 
-    def of_images(self, method: str, function: Callable, batch_size: int, x, condition=None):
+    def _of_images(self, method: str, function: Callable, batch_size: int, x, condition=None):
         """Applies a function to images, whose values are looked at unless they are symbolic.
 
         Args:
@@ -66,14 +66,14 @@ class OverImages(keras.Model):
         check = self.data_check().with_optional_labels()
         x = check.wrap_images(x, takes="conditions as `condition`")
         if not comes_in_batches(x):
-            return self.in_batches(function, batch_size, x, condition)
+            return self._in_batches(function, batch_size, x, condition)
         with check.errors_made_clear():
             parts = [function(*self.inputs_of(batch)) for batch in _batches(x)]
         if not parts:
             raise ValueError(f"There are no images. Received: an empty {type(x).__name__}")
         return tf.concat(parts, axis=0)
 
-    def in_batches(self, function: Callable, batch_size: int, x, condition=None):
+    def _in_batches(self, function: Callable, batch_size: int, x, condition=None):
         """Applies a function batch by batch, so that memory does not grow with the data."""
         conditions = self.conditions(condition, len(x))
         if len(x) <= batch_size:

@@ -208,7 +208,7 @@ class VQVAE(OverImages, HasSignatures, HasPresets, TermTrainer):
         Raises:
             ValueError: If the images are not such as `fit` takes, or the data have no end.
         """
-        return self.of_images("reconstruct", lambda x, _=None: self(x), batch_size, x)
+        return self._of_images("reconstruct", lambda x, _=None: self(x), batch_size, x)
 
     def encode_codes(self, x, batch_size: int = 1024) -> tf.Tensor:
         """The codes of images: the numbers of the nearest vectors of the codebook.
@@ -227,8 +227,8 @@ class VQVAE(OverImages, HasSignatures, HasPresets, TermTrainer):
         def codes_of(x, _=None):
             return self.codebook.nearest(self.encoder(as_float_images(x, self.event_shape)))
 
-        self.check_built("encode_codes")
-        return self.of_images("encode_codes", codes_of, batch_size, x)
+        self._check_built("encode_codes")
+        return self._of_images("encode_codes", codes_of, batch_size, x)
 
     def decode_codes(self, codes, batch_size: int = 1024) -> tf.Tensor:
         """The images of codes: the mean of p(x|e).
@@ -248,11 +248,11 @@ class VQVAE(OverImages, HasSignatures, HasPresets, TermTrainer):
         def images_of(codes, _=None):
             return self.likelihood.distribution(self.decoder(self.codebook.lookup(codes))).mean()
 
-        self.check_built("decode_codes")
+        self._check_built("decode_codes")
         if tf.is_tensor(codes) and not hasattr(codes, "numpy"):
             return images_of(codes)
         codes = CodeCheck(self.grid_shape, self.num_codes).array(codes)
-        return self.in_batches(images_of, batch_size, codes)
+        return self._in_batches(images_of, batch_size, codes)
 
     def signatures(self) -> Signatures:
         """What an exported model serves: `reconstruct` by default, `encode_codes` and back."""

@@ -139,7 +139,7 @@ class TableModel:
         Raises:
             ValueError: If `n` or `seed` is invalid, or the model is not built.
         """
-        self.check_built("sample")
+        self._check_built("sample")
         arguments.count("n", n)
         seed = random.randrange(2**31) if seed is None else arguments.seed("seed", seed)
         z = self.prior_distribution().sample(n, seed=tf.constant([seed, 0]))
@@ -148,7 +148,7 @@ class TableModel:
         def rows(*batch):
             return self.decode(*batch).sample(seed=tf.constant([seed, next(batches)]))
 
-        return self.table.decode(self.in_batches(rows, batch_size, z, condition))
+        return self.table.decode(self._in_batches(rows, batch_size, z, condition))
 
     def impute(
         self,
