@@ -43,6 +43,7 @@ from keras_vae import (
     networks,
     objectives,
     presets,
+    quantized,
     tables,
     visualize,
 )
@@ -66,6 +67,7 @@ __all__ = [
     "networks",
     "objectives",
     "presets",
+    "quantized",
     "tables",
     "upload_preset",
     "visualize",

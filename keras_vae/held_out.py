@@ -86,7 +86,14 @@ def inputs_of(model, check, batch) -> tuple:
 
 
 def check_built(model):
-    """Refuses what is no built VAE."""
+    """Refuses what is no built VAE, and one that has no density q(z|x)."""
+    if getattr(model, "has_discrete_codes", False):
+        raise ValueError(
+            "Evaluation needs a `keras_vae.VAE`, which has a density q(z|x). "
+            f"Received: {type(model).__name__}, whose codes are integers. Its own `evaluate` gives "
+            "the bound under the uniform prior as `elbo`; minus `reconstruction_loss` plus what "
+            "`CodePrior.log_prob` gives is the bound under a trained one."
+        )
     if getattr(model, "event_shape", None) is None:
         raise ValueError(
             "Evaluation needs a built `keras_vae.VAE`. "

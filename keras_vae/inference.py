@@ -5,14 +5,13 @@ import os
 import random
 from collections.abc import Mapping, Sequence
 
-import keras
 import tensorflow as tf
 
 from keras_vae import arguments, export, imputation, latent_walks
-from keras_vae.training.given_data import comes_in_batches, is_endless
+from keras_vae.over_images import OverImages
 
 
-class Inference(keras.Model):
+class Inference(OverImages, export.HasSignatures):
     """The methods of a VAE that use it. All are deterministic, but for the codes of `sample`."""
 
     def reconstruct(self, x, batch_size: int = 1024, condition=None) -> tf.Tensor:
@@ -171,24 +170,9 @@ class Inference(keras.Model):
         draws = self._of_images("impute", filled_in, batch_size, x, condition)
         return tf.transpose(draws, [1, 0, *range(2, draws.shape.rank)])
 
-    def export(self, filepath, format: str = "tf_saved_model", verbose: bool = True, **kwargs):
-        """Exports the model for inference.
-
-        A TensorFlow SavedModel gets the signatures `reconstruct` (the default), `encode`, `decode`
-        and `sample`, and serves without this package; any other format gets what
-        `keras.Model.export` writes. Both are deterministic.
-
-        Args:
-            filepath: Where to.
-            format: As `keras.Model.export` takes it. Defaults to `"tf_saved_model"`.
-            verbose: Bool. Whether to print the signatures. Defaults to `True`.
-            **kwargs: For other formats, passed on.
-        """
-        self._check_built("export")
-        if format == "tf_saved_model":
-            export.saved_model(self, filepath, verbose)
-        else:
-            super().export(filepath, format=format, verbose=verbose, **kwargs)
+    def signatures(self) -> export.Signatures:
+        """What an exported model serves: `reconstruct` by default, `encode`, `decode`, `sample`."""
+        return export.vae_signatures(self)
 
     def explore(
         self,
@@ -238,53 +222,3 @@ class Inference(keras.Model):
         from keras_vae import explorer
 
         return explorer.explore(self, path, images, labels, names, title, card, encoder, overwrite)
-
-    def _check_built(self, method):
-        if not self.built:
-            raise ValueError(
-                f"`{method}` needs a built model. Call the model on a batch of images, or "
-                "`build((None, height, width, channels))`, first."
-            )
-
-    def _of_images(self, method, function, batch_size, x, condition):
-        """Applies a function to images, whose values are looked at unless they are symbolic."""
-        if keras.backend.is_keras_tensor(x) or (tf.is_tensor(x) and not hasattr(x, "numpy")):
-            return function(x, condition)
-        arguments.count("batch_size", batch_size)
-        if is_endless(x):
-            raise ValueError(
-                f"`{method}` needs data that have an end. Received: a {type(x).__name__} without "
-                "one. Take a number of its batches, for example `dataset.take(10)`."
-            )
-        if comes_in_batches(x) and condition is not None:
-            raise ValueError(
-                "Images that come in batches bring their conditions with them, as (images, "
-                f"conditions). Received: a {type(x).__name__} and condition={condition!r}"
-            )
-        check = self.data_check().with_optional_labels()
-        x = check.wrap_images(x, takes="conditions as `condition`")
-        if not comes_in_batches(x):
-            return self._in_batches(function, batch_size, x, condition)
-        with check.errors_made_clear():
-            parts = [function(*self.inputs_of(batch)) for batch in _batches(x)]
-        if not parts:
-            raise ValueError(f"There are no images. Received: an empty {type(x).__name__}")
-        return tf.concat(parts, axis=0)
-
-    def _in_batches(self, function, batch_size, x, condition):
-        """Applies a function batch by batch, so that memory does not grow with the data."""
-        conditions = self.conditions(condition, len(x))
-        if len(x) <= batch_size:
-            return function(x, conditions)
-        parts = []
-        for start in range(0, len(x), batch_size):
-            batch = slice(start, start + batch_size)
-            parts.append(function(x[batch], None if conditions is None else conditions[batch]))
-        return tf.concat(parts, axis=0)
-
-
-def _batches(data):
-    """The batches of data that have an end."""
-    if isinstance(data, keras.utils.PyDataset):
-        return (data[index] for index in range(data.num_batches))
-    return data

@@ -1,7 +1,8 @@
 """Finds encode, decode and reconstruct in a model that this project has never seen.
 
 Nothing is imported from the model's side. A function given by the user comes first, then methods
-`reconstruct`, `encode`, `decode`, then networks `encoder`, `decoder`, then the model itself.
+`reconstruct`, `encode`, `decode`, then networks `encoder`, `decoder`, then the model itself. Of a
+model that says that it `has_discrete_codes` only reconstructions are taken.
 """
 
 import contextlib
@@ -52,10 +53,12 @@ class ModelFunctions:
         self._model = model
         self._given = {"reconstruct": reconstruct, "encode": encode, "decode": decode}
         self._reconstruct = _first_callable(model, reconstruct, "reconstruct")
-        self._encode = _first_callable(model, encode, "encode", "encoder")
-        names = _output_names(model, encode)
+        # Between discrete codes there is nothing that a network would make sense of.
+        own = None if getattr(model, "has_discrete_codes", False) else model
+        self._encode = _first_callable(own, encode, "encode", "encoder")
+        names = _output_names(own, encode)
         self._encoder_outputs = self._encode and EncoderOutputs(self._encode, names)
-        self._decode = _first_callable(model, decode, "decode", "decoder")
+        self._decode = _first_callable(own, decode, "decode", "decoder")
         self._warned = False
 
     @property
@@ -278,8 +281,10 @@ def _without_grey_channel(shape):
 
 
 def _missing(model, name, signature):
+    reason = f"it has no method `{name}` and no network `{name}r`"
+    if getattr(model, "has_discrete_codes", False):
+        reason = "its codes are integers, and this is for codes [n, latent] of real numbers"
     return (
-        f"Found no way to {name} with {type(model).__name__} {getattr(model, 'name', '')!r}: it "
-        f"has no method `{name}` and no network `{name}r`. Pass `{name}=`, a function from "
-        f"{signature}."
+        f"Found no way to {name} with {type(model).__name__} {getattr(model, 'name', '')!r}: "
+        f"{reason}. Pass `{name}=`, a function from {signature}."
     )

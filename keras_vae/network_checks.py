@@ -5,9 +5,25 @@ from collections.abc import Mapping
 import keras
 import numpy as np
 
+from keras_vae import arguments
+
 _NUM_PROBES = 16
 # So far out that an activation which is bounded, or of one sign, shows what it is.
 _FAR_CODES = 30.0
+
+
+def check_networks(**networks):
+    """Refuses what is no network.
+
+    Args:
+        **networks: What was given, by argument.
+
+    Raises:
+        ValueError: If it is no Keras layer.
+    """
+    for argument, network in networks.items():
+        if not isinstance(network, keras.layers.Layer):
+            raise arguments.invalid(argument, "a Keras model", network)
 
 
 def check_encoder(
@@ -58,18 +74,46 @@ def _check_missing(encoder, images):
         )
 
 
-def check_decoder(decoder: keras.Model, input_dim: int, likelihood):
+def check_parameters_shape(parameters, likelihood, event_shape: tuple):
+    """Refuses what a decoder returns if it is of another shape than the likelihood's parameters.
+
+    Args:
+        parameters: The decoder's output, which may be symbolic.
+        likelihood: A `keras_vae.distributions.Likelihood`.
+        event_shape: Of one image.
+
+    Raises:
+        ValueError: If they are several arrays without names, or of another shape.
+    """
+    if isinstance(parameters, list | tuple):
+        raise ValueError(
+            "`decoder` must return the likelihood's parameters, one array or a dict of them. "
+            f"Received: a {type(parameters).__name__} of {len(parameters)} outputs"
+        )
+    is_dict = isinstance(parameters, Mapping)
+    expected = event_shape if is_dict else likelihood.parameters_shape(event_shape)
+    for shape in {tuple(part.shape) for part in keras.tree.flatten(parameters)}:
+        if shape[1:] != expected:
+            where = " in the shape of the images" if expected == event_shape else ""
+            advice = "" if where else ". Give the decoder's builder `likelihood=`."
+            raise ValueError(
+                f"`decoder` must return the likelihood's parameters{where}. "
+                f"Expected: {(None, *expected)}. Received: {shape}{advice}"
+            )
+
+
+def check_decoder(decoder: keras.Model, code_shape: tuple[int, ...], likelihood):
     """Decodes codes far out, and has the likelihood refuse what it cannot have meant.
 
     Args:
-        decoder: From codes `[batch, input_dim]` to the likelihood's parameters.
-        input_dim: Int.
+        decoder: From codes `[batch, *code_shape]` to the likelihood's parameters.
+        code_shape: Of one code.
         likelihood: A `keras_vae.distributions.Likelihood`.
 
     Raises:
         ValueError: As the likelihood's `check_parameters` does.
     """
-    codes = np.random.default_rng(0).normal(size=(_NUM_PROBES, input_dim)) * _FAR_CODES
+    codes = np.random.default_rng(0).normal(size=(_NUM_PROBES, *code_shape)) * _FAR_CODES
     likelihood.check_parameters(_as_arrays(decoder(codes.astype("float32"), training=False)))
 
 

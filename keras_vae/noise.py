@@ -1,8 +1,23 @@
-"""Standard normal noise that is the same number for the same seed, with XLA and without."""
+"""Noise that is the same number for the same seed, with XLA and without."""
 
 import math
 
 import tensorflow as tf
+
+
+def random_bits(shape, seed: tf.Tensor) -> tf.Tensor:
+    """Draws 32 random bits a number: a function of the seed alone.
+
+    Args:
+        shape: Of the result, integers or scalar tensors.
+        seed: int32 `[2]`.
+
+    Returns:
+        uint32 of that shape.
+    """
+    return tf.random.stateless_uniform(
+        shape, seed, minval=None, maxval=None, dtype=tf.uint32, alg="philox"
+    )
 
 
 def standard_normal(shape, seed: tf.Tensor) -> tf.Tensor:
@@ -17,9 +32,7 @@ def standard_normal(shape, seed: tf.Tensor) -> tf.Tensor:
     Returns:
         float32 of that shape.
     """
-    bits = tf.random.stateless_uniform(
-        [2, *shape], seed, minval=None, maxval=None, dtype=tf.uint32, alg="philox"
-    )
+    bits = random_bits([2, *shape], seed)
     # The upper 24 bits, which a float32 holds exactly; half a unit keeps the logarithm from 0.
     uniform = (tf.cast(bits // 256, tf.float32) + 0.5) * 2.0**-24
     return tf.sqrt(-2.0 * tf.math.log(uniform[0])) * tf.cos(2.0 * math.pi * uniform[1])

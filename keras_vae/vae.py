@@ -20,7 +20,12 @@ from keras_vae.distributions import (
     reparameterized_sample,
 )
 from keras_vae.inference import Inference
-from keras_vae.network_checks import check_decoder, check_encoder
+from keras_vae.network_checks import (
+    check_decoder,
+    check_encoder,
+    check_networks,
+    check_parameters_shape,
+)
 from keras_vae.presets import HasPresets
 from keras_vae.renamed import warn_of_old_hooks
 from keras_vae.training import LoggedMean, Pass, Term, TermTrainer
@@ -139,9 +144,7 @@ class VAE(Inference, HasPresets, TermTrainer):
         missing: bool = False,
         **kwargs,
     ):
-        for argument, network in (("encoder", encoder), ("decoder", decoder)):
-            if not isinstance(network, keras.layers.Layer):
-                raise arguments.invalid(argument, "a Keras model", network)
+        check_networks(encoder=encoder, decoder=decoder)
         arguments.one_of("reduction", reduction, REDUCTIONS)
         if beta is None and reduction == "mean":
             raise ValueError(
@@ -240,16 +243,7 @@ class VAE(Inference, HasPresets, TermTrainer):
                 f"of shape {expected}. Build the decoder with `latent_dim={code_dim}`."
             )
         parameters = self.decoder(keras.KerasTensor((None, code_dim)))
-        if isinstance(parameters, list | tuple):
-            raise ValueError(
-                "`decoder` must return the likelihood's parameters, one array or a dict of them. "
-                f"Received: a {type(parameters).__name__} of {len(parameters)} outputs"
-            )
-        is_dict = isinstance(parameters, Mapping)
-        expected = event_shape if is_dict else self.likelihood.parameters_shape(event_shape)
-        for shape in {tuple(p.shape) for p in keras.tree.flatten(parameters)}:
-            if shape[1:] != expected:
-                raise ValueError(_other_parameters(event_shape, expected, shape))
+        check_parameters_shape(parameters, self.likelihood, event_shape)
         if self.missing:
             self.likelihood.check_missing()
         parts = (self.likelihood, event_shape), (self.prior, (latent_dim,))
@@ -263,23 +257,6 @@ class VAE(Inference, HasPresets, TermTrainer):
     def decoder_input_dim(self, latent_dim: int) -> int:
         """How many numbers the decoder takes: the latents, and what a member appends to them."""
         return latent_dim
-
-    def conditions(self, condition, count):
-        """What images or codes go with besides themselves: nothing, but for a conditional member.
-
-        Args:
-            condition: What was given as such.
-            count: Int scalar. How many images or codes there are.
-
-        Raises:
-            ValueError: If there is a condition.
-        """
-        if condition is not None:
-            raise ValueError(
-                f"A {type(self).__name__} takes no conditions; a "
-                "`keras_vae.objectives.ConditionalVAE` does. "
-                f"Received: condition={condition!r}"
-            )
 
     # The three distributions ---------------------------------------------------------------
 
@@ -518,7 +495,7 @@ class VAE(Inference, HasPresets, TermTrainer):
             likelihood = self.likelihood
             bounds = likelihood.lower, likelihood.upper
             check_encoder(self.encoder, self.event_shape, *bounds, self.missing)
-            check_decoder(self.decoder, self.decoder_input_dim(self.latent_dim), likelihood)
+            check_decoder(self.decoder, (self.decoder_input_dim(self.latent_dim),), likelihood)
             self._networks_checked = True
         super().prepare_to_train()
 
@@ -554,17 +531,6 @@ class VAE(Inference, HasPresets, TermTrainer):
             "missing": self.missing,
         }
 
-    @classmethod
-    def from_config(cls, config: dict, custom_objects: dict | None = None):
-        """The model that `get_config` describes, untrained."""
-        config = {
-            name: keras.saving.deserialize_keras_object(value, custom_objects=custom_objects)
-            if isinstance(value, Mapping) and "class_name" in value
-            else value
-            for name, value in config.items()
-        }
-        return cls(**config)
-
 
 def _weighted(name, pair, latents):
     if not (isinstance(pair, tuple) and len(pair) == 2):
@@ -574,16 +540,6 @@ def _weighted(name, pair, latents):
             f"{name!r}. To add it as it is, return (1.0, nats)."
         )
     return Term(*pair, latents)
-
-
-def _other_parameters(event_shape, expected, received):
-    """The error of a decoder whose output is of another shape."""
-    where = " in the shape of the images" if expected == event_shape else ""
-    advice = "" if expected == event_shape else ". Give the decoder's builder `likelihood=`."
-    return (
-        f"`decoder` must return the likelihood's parameters{where}. "
-        f"Expected: {(None, *expected)}. Received: {received}{advice}"
-    )
 
 
 def _latent_dim(parameters):

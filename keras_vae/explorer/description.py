@@ -55,6 +55,12 @@ def describe(
             "`explore` needs a built model. Call the model on a batch of images, or "
             "`build((None, height, width, channels))`, first."
         )
+    if getattr(vae, "has_discrete_codes", False):
+        raise ValueError(
+            "A page is for dragging latents, which are real numbers. "
+            f"Received: {type(vae).__name__}, whose codes are integers. Its images are drawn by "
+            "`visualize.reconstructions`, and those of other codes by `decode_codes`."
+        )
     shape = _image_shape(vae.event_shape)
     likelihood = _LIKELIHOODS.get(type(vae.likelihood))
     if likelihood is None:

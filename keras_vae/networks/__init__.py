@@ -6,6 +6,7 @@ losses or sampling. The outputs are float32 under any dtype policy.
 """
 
 from keras_vae.networks.burgess import burgess_decoder, burgess_encoder
+from keras_vae.networks.causal import Before, causal_transformer
 from keras_vae.networks.convolutional import conv_decoder, conv_encoder
 from keras_vae.networks.layers import MINIMUM_SCALE, SCALES, PositiveScale, ZerosAndMask
 from keras_vae.networks.mlp import mlp_decoder, mlp_encoder
@@ -18,16 +19,19 @@ from keras_vae.networks.series import (
     gru_series_decoder,
     gru_series_encoder,
 )
+from keras_vae.networks.vector_quantized import vq_decoder, vq_encoder
 
 __all__ = [
     "MINIMUM_SCALE",
     "SCALES",
     "AnyObserved",
+    "Before",
     "EachStep",
     "PositiveScale",
     "ZerosAndMask",
     "burgess_decoder",
     "burgess_encoder",
+    "causal_transformer",
     "conv_decoder",
     "conv_encoder",
     "conv_series_decoder",
@@ -38,4 +42,6 @@ __all__ = [
     "mlp_encoder",
     "residual_decoder",
     "residual_encoder",
+    "vq_decoder",
+    "vq_encoder",
 ]

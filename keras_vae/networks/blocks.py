@@ -29,12 +29,14 @@ class Stages:
         width: Int. Channels of the first stage.
         activation: Of the hidden layers.
         normalization: One of `NORMALIZATIONS`.
+        count: Int. How often the sides are halved. Defaults to `None`: until the shortest is of
+            `SMALLEST` or fewer.
 
     Raises:
         ValueError: If an argument is invalid.
     """
 
-    def __init__(self, sides, depth, width, activation, normalization):
+    def __init__(self, sides, depth, width, activation, normalization, count=None):
         self.depth = arguments.count("depth", depth, least=0)
         self.width = arguments.count("width", width)
         self.activation = activation_function(activation)
@@ -44,38 +46,47 @@ class Stages:
                 "width", f"a multiple of {_GROUP}, the channels that are normalised together", width
             )
         self.sides = [tuple(sides)]
-        while min(self.sides[-1]) > SMALLEST:
+        while len(self.sides) <= count if count else min(self.sides[-1]) > SMALLEST:
             self.sides.append(tuple(math.ceil(side / 2) for side in self.sides[-1]))
         self.count = len(self.sides) - 1
         self._conv, self._transpose, self._cropping = _LAYERS[len(self.sides[0])]
 
     def down(self, features):
         """All stages of an encoder, to the features of the last, flat."""
+        return layers.Flatten()(self.grid(features))
+
+    def grid(self, features):
+        """All stages of an encoder, to the features of the last at each place of it."""
         for stage in range(self.count):
             features = self._conv(
-                self._channels(stage), 4, strides=2, padding="same", name=f"down_{stage}"
+                self.channels(stage), 4, strides=2, padding="same", name=f"down_{stage}"
             )(features)
             features = self._blocks(features, stage)
-        return layers.Flatten()(layers.Activation(self.activation, name="activation")(features))
+        return layers.Activation(self.activation, name="activation")(features)
 
     def decoder(self, latent_dim, channels, name):
         """The decoder from codes to so many float32 channels at the largest size."""
-        smallest = *self.sides[-1], self._channels(self.count - 1)
+        smallest = *self.sides[-1], self.channels(self.count - 1)
         inputs = layers.Input((arguments.count("latent_dim", latent_dim),), name="code")
         features = layers.Dense(math.prod(smallest), name="hidden")(inputs)
         features = layers.Reshape(smallest, name="smallest")(features)
+        return keras.Model(inputs, self.up(features, channels), name=name)
+
+    def up(self, features, channels):
+        """All stages of a decoder, from features of the last stage to so many float32 channels."""
         for stage in range(self.count - 1, -1, -1):
             features = self._blocks(features, stage)
             features = layers.Activation(self.activation, name=f"activation_{stage}")(features)
             settings = {"kernel_size": 4, "strides": 2, "padding": "same"}
             if stage:
-                up = self._transpose(self._channels(stage - 1), name=f"up_{stage}", **settings)
+                up = self._transpose(self.channels(stage - 1), name=f"up_{stage}", **settings)
             else:
                 up = self._transpose(channels, name="pixels", dtype="float32", **settings)
             features = self._cut(up(features), stage)
-        return keras.Model(inputs, features, name=name)
+        return features
 
-    def _channels(self, stage):
+    def channels(self, stage):
+        """How many channels the features of a stage have."""
         return self.width * min(2**stage, _WIDEST)
 
     def _blocks(self, features, stage):

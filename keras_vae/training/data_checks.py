@@ -60,6 +60,11 @@ def example_weights(sample_weight, batch_size) -> tf.Tensor:
     return tf.ensure_shape(tf.reshape(tf.cast(sample_weight, tf.float32), [batch_size]), [None])
 
 
+def marked(message) -> str:
+    """A message that `DataCheck.errors_made_clear` finds in the error of a pipeline."""
+    return _MESSAGE.format(message)
+
+
 def any_labels(labels):
     """Takes any labels, and none."""
 
@@ -326,7 +331,7 @@ class DataCheck:
             fits |= tf.math.is_nan(values)
         checks = [tf.debugging.Assert(tf.reduce_all(fits), [_MARK])]
         for requirement in self.requirements:
-            said = _MESSAGE.format(requirement.message("A batch of the data set is not"))
+            said = marked(requirement.message("A batch of the data set is not"))
             fits = requirement.fits(requirement.values(values))
             checks.append(tf.debugging.Assert(tf.reduce_all(fits), [said]))
         if weights is not None:
@@ -377,7 +382,7 @@ class DataCheck:
         try:
             return self._check_batch(batch)
         except ValueError as error:
-            raise ValueError(_MESSAGE.format(error)) from None
+            raise ValueError(marked(error)) from None
 
     def _advice(self):
         if math.isinf(self.upper):

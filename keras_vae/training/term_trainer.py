@@ -117,7 +117,7 @@ class TermTrainer(ChecksData, BuildsWithoutData, abc.ABC):
         inputs, sample_weight = self.inputs_of(data), weights_of(data)
         step = self._steps_taken()
         with tf.GradientTape() as tape:
-            loss, output, means = self._score(inputs, sample_weight, training=True)
+            loss, output, means, update = self._score(inputs, sample_weight, training=True)
             scaled_loss = self.optimizer.scale_loss(loss)
         weights = self.trainable_weights
         gradients = tape.gradient(scaled_loss, weights)
@@ -126,6 +126,8 @@ class TermTrainer(ChecksData, BuildsWithoutData, abc.ABC):
             self.optimizer.build(weights)
         # A batch that the data pipeline refuses must not count as a step.
         with tf.control_dependencies([scaled_loss]):
+            if update is not None:
+                update()
             if weights:
                 self.optimizer.apply_gradients(zip(gradients, weights, strict=True))
         self._tracker_of_terms.update_state(means, step=step)
@@ -134,7 +136,7 @@ class TermTrainer(ChecksData, BuildsWithoutData, abc.ABC):
     def test_step(self, data) -> dict:
         """The same terms on held-out data, with noise that is the same at every evaluation."""
         inputs, sample_weight = self.inputs_of(data), weights_of(data)
-        _, output, means = self._score(inputs, sample_weight, training=False)
+        _, output, means, _ = self._score(inputs, sample_weight, training=False)
         self._tracker_of_terms.update_state(means)
         return reducible_logs(self.compute_metrics(inputs[0], None, output, sample_weight))
 
@@ -143,9 +145,9 @@ class TermTrainer(ChecksData, BuildsWithoutData, abc.ABC):
         return self(*self.inputs_of(data), training=False)
 
     def _score(self, inputs, sample_weight, training):
-        """Adds the terms to the loss; returns it, the output, and the means that are logged."""
+        """Adds the terms to the loss; returns it, the output, what is logged, and the update."""
         # Entering `call` clears the losses of the step before.
-        output, terms, logged = self(*inputs, training=training, return_pass=True)
+        output, terms, logged, update = self(*inputs, training=training, return_pass=True)
         self._find_terms()
         regularization = self.losses
         batch_size = tf.shape(output)[0]
@@ -172,7 +174,7 @@ class TermTrainer(ChecksData, BuildsWithoutData, abc.ABC):
                 value = tf.math.divide_no_nan(tf.reduce_sum(weights * share * value), total)
             # Where no example has a share, a scalar is still worth logging.
             means[name] = (value, tf.abs(total) + 1e-12)
-        return loss, output, means
+        return loss, output, means, update
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None) -> dict:
         """Scores the output against the input, whatever labels came with it."""
@@ -439,3 +441,14 @@ class TermTrainer(ChecksData, BuildsWithoutData, abc.ABC):
     def get_config(self) -> dict:
         """The constructor's arguments; coefficients as they were at the start."""
         return {**super().get_config(), "seed": self.seed, **self._coefficients}
+
+    @classmethod
+    def from_config(cls, config: dict, custom_objects: dict | None = None):
+        """The model that `get_config` describes, untrained."""
+        config = {
+            name: keras.saving.deserialize_keras_object(value, custom_objects=custom_objects)
+            if isinstance(value, Mapping) and "class_name" in value
+            else value
+            for name, value in config.items()
+        }
+        return cls(**config)

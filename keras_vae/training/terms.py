@@ -1,5 +1,6 @@
 """What one pass of a batch through a model gives: its output, and what its loss is made of."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 
@@ -38,8 +39,11 @@ class Pass(NamedTuple):
         output: `[batch, *event]`. What metrics that were given to `compile` compare with the input.
         terms: `{name: Term}`.
         logged: `{name: LoggedMean}`.
+        update: Function without arguments that a training step calls once it has the loss: it
+            changes what no gradient does. Defaults to `None`: there is nothing such.
     """
 
     output: Any
     terms: dict[str, Term]
     logged: dict[str, LoggedMean]
+    update: Callable[[], None] | None = None

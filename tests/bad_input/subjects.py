@@ -12,6 +12,7 @@ import tensorflow as tf
 
 import keras_vae
 from keras_vae import callbacks, networks
+from keras_vae.quantized import VQVAE, CodePrior
 from keras_vae.tables import Table, TableVAE
 from stand_ins import hugging_face, kaggle
 
@@ -228,5 +229,24 @@ def infer(**columns) -> Table:
 def table_vae(table: Table | None = None, **arguments) -> TableVAE:
     """A small model of such a table, compiled."""
     model = TableVAE(table or infer(), **{"hidden_sizes": [4], **arguments})
+    model.compile(keras.optimizers.Adam(1e-3), jit_compile=False)
+    return model
+
+
+def vqvae(**arguments) -> VQVAE:
+    """A small VQ-VAE of 4x4 codes of five, compiled."""
+    networks_of_it = {
+        "encoder": networks.vq_encoder(SHAPE, 3, 1, width=8),
+        "decoder": networks.vq_decoder(SHAPE, 3, 1, width=8),
+    }
+    model = VQVAE(**{**networks_of_it, "num_codes": 5, **arguments})
+    model.compile(keras.optimizers.Adam(1e-3), jit_compile=False)
+    return model
+
+
+def code_prior(**arguments) -> CodePrior:
+    """A small prior over such codes, compiled."""
+    small = {"grid_shape": (4, 4), "num_codes": 5, "width": 8, "depth": 1}
+    model = CodePrior(**{**small, **arguments})
     model.compile(keras.optimizers.Adam(1e-3), jit_compile=False)
     return model

@@ -154,6 +154,33 @@ def test_callbacks_and_resume_work_on_it(images, tmp_path):
         np.testing.assert_array_equal(found, expected)
 
 
+class Counting(Quantizer):
+    """Counts the training steps by what a pass has to update."""
+
+    def build(self, input_shape):
+        super().build(input_shape)
+        self.steps = self.add_weight(initializer="zeros", trainable=False, name="steps")
+
+    def call(self, x, training=False, return_pass=False):
+        result = super().call(x, training, return_pass)
+        if not return_pass:
+            return result
+        return result._replace(update=lambda: self.steps.assign_add(1.0))
+
+
+COMPILED = {"steps_per_execution": 2, "jit_compile": True}
+
+
+@pytest.mark.parametrize("options", [{}, pytest.param(COMPILED, marks=pytest.mark.slow)])
+def test_what_a_pass_updates_is_updated_once_a_training_step(images, options):
+    model = compiled(Counting(seed=3), **options)
+    model.build((None, 4, 4, 1))
+    model.fit(images, validation_data=images, batch_size=8, epochs=2, verbose=0)
+    model.evaluate(images, verbose=0)
+    model(images, training=True)
+    assert float(model.steps) == 6
+
+
 def test_its_data_are_checked_and_a_loss_of_keras_is_refused(images):
     model = compiled(make())
     with pytest.raises(ValueError, match=r"must be within \[0, 1\].*Received: values from"):
