@@ -40,6 +40,8 @@ from keras_vae import (
     networks,
     objectives,
     presets,
+    sample_quality,
+    samplers,
     tables,
     visualize,
 )
@@ -62,6 +64,8 @@ __all__ = [
     "networks",
     "objectives",
     "presets",
+    "sample_quality",
+    "samplers",
     "tables",
     "visualize",
 ]
