@@ -5,6 +5,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_vae.distributions.gaussians import diagonal_normal
+from keras_vae.presets import without_optimizer_state
 from keras_vae.samplers.sampler import Sampler
 
 
@@ -14,7 +15,7 @@ class PriorSampler(Sampler):
 
     Args:
         model: A built `keras_vae.VAE`, whose `prior_distribution()` it draws from, and which its
-            file holds as a whole. Defaults to `None`: N(0, I), for any other model.
+            file holds as a whole, as it is now. Defaults to `None`: N(0, I), for any other model.
 
     Raises:
         ValueError: If the model has no `prior_distribution`, or is not built.
@@ -27,7 +28,9 @@ class PriorSampler(Sampler):
                 "`PriorSampler` needs a built `keras_vae.VAE`, or no model for N(0, I). "
                 f"Received: {type(model).__name__}"
             )
-        self.source = model
+        # A copy: an optimizer's state would make the file three times as large, and training that
+        # goes on would change what is drawn.
+        self.source = None if model is None else without_optimizer_state(model)
 
     def check_codes(self, codes: np.ndarray):
         """Refuses codes of another size than the model's."""
