@@ -10,7 +10,7 @@ with that decoder, and `training images` are what no model made. Leaves in the o
   MODEL.png      samples of the last seed, a row for each sampler
 
 Without --dataset it takes MNIST where that is prepared or can be downloaded, and otherwise digits
-that it typesets itself, which these models have not seen and the classifier neither.
+that it typesets itself, with a model of these; the classifier has seen handwriting alone.
 """
 
 import argparse
@@ -35,6 +35,7 @@ SAMPLERS = {
     "flow": lambda model, epochs: samplers.FlowSampler(**epochs),
     "second stage": lambda model, epochs: samplers.SecondStageSampler(**epochs),
 }
+MODELS = {"mnist": ["mnist_mlp", "mnist_autoencoder"], "typeset_digits": ["typeset_digits_conv"]}
 TITLES = {
     "frechet_distance": "Frechet distance",
     "precision": "precision",
@@ -111,7 +112,7 @@ def main():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("--models", nargs="+", default=["mnist_mlp", "mnist_autoencoder"], help="presets")
+    add("--models", nargs="+", help="presets (two of MNIST, or one of typeset digits)")
     add("--dataset", help="of 28x28 grey images with a train and a test split")
     add("--seeds", type=int, default=3, help="of codes, fits, draws and classifier (3)")
     add("--num-images", type=int, default=5000, help="of each set that is compared (5000)")
@@ -121,6 +122,7 @@ def main():
     options = parser.parse_args()
     check_writable(options.folder)
     options.dataset = options.dataset or datasets.available()
+    options.models = options.models or MODELS.get(options.dataset, MODELS["mnist"])
 
     rows = []
     for name in options.models:
@@ -133,7 +135,7 @@ def main():
         picture = drawing.image_grid(
             np.stack(list(pictures.values())), list(pictures), f"{name} on {options.dataset}"
         )
-        write_whole(options.folder / f"{name}.png", drawing.png(picture))
+        write_whole(options.folder / f"{Path(name).name}.png", drawing.png(picture))
     write_whole(options.folder / "samplers.md", table(rows))
     print(table(rows))
 

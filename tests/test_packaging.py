@@ -157,7 +157,8 @@ def test_a_wheel_holds_every_file_of_the_package_and_nothing_else(wheel):
     modules = {f"keras_vae/{path}" for path in files_below(ROOT / "keras_vae", "*.py")}
     models = {f"keras_vae/saved_models/{name}.{kind}" for name in cards() for kind in KINDS}
     pages = {f"keras_vae/explorer/static/{path}" for path in files_below(STATIC, "*.*")}
-    assert found == modules | models | pages | {"keras_vae/py.typed"}
+    features = {f"{FEATURES}/mnist_features.{kind}" for kind in KINDS}
+    assert found == modules | models | pages | features | {"keras_vae/py.typed"}
     assert {"keras_vae/explorer/static/index.html", "keras_vae/explorer/static/map.js"} <= pages
     assert {"keras_vae/callbacks/helpers/guard.py", "keras_vae/drawing/chart.py"} <= found
     assert len(models) == 2 * len(cards()) >= 26
@@ -165,6 +166,7 @@ def test_a_wheel_holds_every_file_of_the_package_and_nothing_else(wheel):
 
 KINDS = ("keras", "json")
 STATIC = ROOT / "keras_vae/explorer/static"
+FEATURES = "keras_vae/sample_quality/mnist_features"
 
 
 def files_below(folder, pattern):

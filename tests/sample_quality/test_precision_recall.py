@@ -1,5 +1,7 @@
 """Tests of precision and recall on sets whose values are known."""
 
+import importlib
+
 import numpy as np
 import pytest
 
@@ -42,7 +44,8 @@ def test_a_mode_that_is_repeated_is_precise_and_recalls_little():
 @pytest.mark.parametrize("num_neighbors", [1, 3])
 def test_it_is_what_loops_find(num_neighbors, monkeypatch):
     # Blocks of a few rows, the last one ragged.
-    monkeypatch.setattr("keras_vae.sample_quality.precision_recall._DISTANCES", 7 * 25)
+    module = importlib.import_module("keras_vae.sample_quality.precision_recall")
+    monkeypatch.setattr(module, "_DISTANCES", 7 * 25)
     real, generated = cluster(0, 30, seed=1), cluster(0.7, 25, seed=2)
 
     def share(centres, others):
