@@ -3,6 +3,7 @@
 import csv
 import functools
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -61,3 +62,12 @@ def test_it_measures_every_sampler_and_draws_them(
     assert len(lines) == 6 and lines[2] in capsys.readouterr().out
     with Image.open("out/tiny.png") as picture:
         assert picture.width > 12 * 28 and picture.height > 4 * 28
+
+
+def test_the_page_has_the_table_of_its_file(example):
+    docs = Path(__file__).parents[2] / "docs"
+    with (docs / "samplers/samplers.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    for row in rows:
+        row.update({key: float(row[key]) for key in example.TITLES})
+    assert example.table(rows) in (docs / "samplers.md").read_text(encoding="utf-8")
