@@ -28,12 +28,12 @@ import keras_vae
 from keras_vae import datasets, drawing, sample_quality, samplers
 from keras_vae.files import check_writable, write_whole
 
-# Functions of a model and passes over the codes, `None` for a sampler's own.
+# Functions of a model and the options.
 SAMPLERS = {
-    "prior": lambda model, epochs: samplers.PriorSampler(model),
-    "mixture": lambda model, epochs: samplers.GaussianMixtureSampler(),
-    "flow": lambda model, epochs: samplers.FlowSampler(**epochs),
-    "second stage": lambda model, epochs: samplers.SecondStageSampler(**epochs),
+    "prior": lambda model, options: samplers.PriorSampler(model),
+    "mixture": lambda model, options: samplers.GaussianMixtureSampler(options.components),
+    "flow": lambda model, options: samplers.FlowSampler(**epochs_of(options)),
+    "second stage": lambda model, options: samplers.SecondStageSampler(**epochs_of(options)),
 }
 MODELS = {"mnist": ["mnist_mlp", "mnist_autoencoder"], "typeset_digits": ["typeset_digits_conv"]}
 TITLES = {
@@ -45,6 +45,11 @@ TITLES = {
     "seconds": "seconds to fit",
 }
 COLUMNS = 12
+
+
+def epochs_of(options) -> dict:
+    """What a sampler that is trained gets, nothing for its own number of passes."""
+    return {"epochs": options.epochs} if options.epochs else {}
 
 
 def images_of(dataset: str, split: str, binarize: str | None) -> np.ndarray:
@@ -66,8 +71,8 @@ def rows_of(name: str, options):
     real, others = test[:count], test[count : 2 * count]
     for seed in range(options.seeds):
         codes = samplers.codes_of(vae, train, seed=seed)
-        for sampler_name, make in SAMPLERS.items():
-            sampler = make(vae, {"epochs": options.epochs} if options.epochs else {})
+        for sampler_name in options.samplers:
+            sampler = SAMPLERS[sampler_name](vae, options)
             began = time.perf_counter()
             sampler.fit(codes, seed=seed)
             seconds = time.perf_counter() - began
@@ -113,6 +118,8 @@ def main():
     )
     add = parser.add_argument
     add("--models", nargs="+", help="presets (two of MNIST, or one of typeset digits)")
+    add("--samplers", nargs="+", default=[*SAMPLERS], choices=SAMPLERS, help="(all)")
+    add("--components", type=int, default=10, help="of the mixture (10)")
     add("--dataset", help="of 28x28 grey images with a train and a test split")
     add("--seeds", type=int, default=3, help="of codes, fits, draws and classifier (3)")
     add("--num-images", type=int, default=5000, help="of each set that is compared (5000)")

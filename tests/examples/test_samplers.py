@@ -37,13 +37,12 @@ def test_it_measures_every_sampler_and_draws_them(
     example, asked, make_vae, tmp_path, monkeypatch, capsys
 ):
     make_vae(image_shape=(28, 28, 1)).save_to_preset(tmp_path / "tiny", data={"binarize": "fixed"})
-    chosen = {name: example.SAMPLERS[name] for name in ("prior", "mixture")}
-    monkeypatch.setattr(example, "SAMPLERS", chosen)
     quick = functools.partial(keras_vae.sample_quality.evaluate, num_folds=2)
     monkeypatch.setattr(keras_vae.sample_quality, "evaluate", quick)
     monkeypatch.chdir(tmp_path)
     options = ["--models", "./tiny", "--dataset", "noise", "--seeds", "2", "--num-codes", "150"]
-    options += ["--num-images", "75", "--folder", "out"]
+    options += ["--num-images", "75", "--samplers", "prior", "mixture", "--components", "3"]
+    options += ["--folder", "out"]
     monkeypatch.setattr(sys, "argv", ["samplers.py", *options])
     example.main()
     assert asked == [("noise", "train[:150]", "fixed"), ("noise", "test[:150]", "fixed")]

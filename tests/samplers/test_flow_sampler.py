@@ -42,6 +42,7 @@ def test_its_density_is_that_of_its_layers(flow):
     np.testing.assert_allclose(pushed, codes, atol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("steps_one_by_one")
 def test_it_learns_a_curve_that_no_gaussian_knows():
     random = np.random.default_rng(0)

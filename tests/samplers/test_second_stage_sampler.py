@@ -14,6 +14,7 @@ def codes():
     return sign * [3.0, -6.0] + random.normal(size=(600, 2)) * [0.3, 0.6]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("steps_one_by_one")
 def test_it_draws_from_the_clusters_of_the_codes(codes):
     sampler = SecondStageSampler(None, (32,), epochs=40, batch_size=60, learning_rate=1e-2)
