@@ -52,7 +52,7 @@ def main():
     schedule = keras.optimizers.schedules.CosineDecay(1e-3, options.epochs * len(train), alpha=0.01)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.Adam(schedule), loss, metrics=["accuracy"])
-    model.fit(train, epochs=options.epochs, verbose=2)
+    model.fit(train, epochs=options.epochs, shuffle=False, verbose=2)
     figures = model.evaluate(test, return_dict=True, verbose=0)
     presets.save(
         model,
