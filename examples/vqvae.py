@@ -18,14 +18,14 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-import keras
-import numpy as np
-
 import keras_vae
 from keras_vae import drawing, networks, visualize
 from keras_vae.callbacks import ELBOLogger, ReconstructionGrid
 from keras_vae.files import check_writable, write_whole
 from keras_vae.quantized import VQVAE, CodePrior
+
+import keras
+import numpy as np
 
 parser = argparse.ArgumentParser(
     description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter

@@ -44,6 +44,8 @@ from keras_vae import (
     objectives,
     presets,
     quantized,
+    sample_quality,
+    samplers,
     tables,
     visualize,
 )
@@ -68,6 +70,8 @@ __all__ = [
     "objectives",
     "presets",
     "quantized",
+    "sample_quality",
+    "samplers",
     "tables",
     "upload_preset",
     "visualize",

@@ -55,26 +55,43 @@ class Inference(OverImages, export.HasSignatures):
         return self._of_images("embed", means, batch_size, x, condition)
 
     def sample(
-        self, n: int, seed: int | None = None, batch_size: int = 1024, condition=None
+        self,
+        n: int,
+        seed: int | None = None,
+        batch_size: int = 1024,
+        condition=None,
+        sampler=None,
     ) -> tf.Tensor:
-        """New images: the mean of p(x|z) at samples of the prior.
+        """New images: the mean of p(x|z) at samples of the prior, or of what a sampler draws.
 
         Args:
             n: Int. How many.
             seed: Int. The same seed gives the same codes. Defaults to `None`: new ones each call.
             batch_size: Int. How many pass through the decoder at once. Defaults to `1024`.
             condition: As for `encode`. Defaults to `None`.
+            sampler: What draws the codes, such as one of `keras_vae.samplers` that was fitted to
+                the model's codes: anything with `sample(n, seed)`, which returns `[n, latent]`.
+                Defaults to `None`: the prior.
 
         Returns:
             `[n, *event]`, float32.
 
         Raises:
-            ValueError: If `n` or `seed` is invalid, or the model is not built.
+            ValueError: If `n`, `seed` or `sampler` is invalid, or the model is not built.
         """
         self._check_built("sample")
         arguments.count("n", n)
         seed = random.randrange(2**31) if seed is None else arguments.seed("seed", seed)
-        z = self.prior_distribution().sample(n, seed=tf.constant([seed, 0]))
+        if sampler is None:
+            z = self.prior_distribution().sample(n, seed=tf.constant([seed, 0]))
+        else:
+            z = tf.convert_to_tensor(sampler.sample(n, seed), tf.float32)
+            if z.shape != (n, self.latent_dim):
+                raise ValueError(
+                    f"`sampler` must draw codes [n, {self.latent_dim}] for this model. Received: "
+                    f"codes of shape {tuple(z.shape)} of a {type(sampler).__name__}. Fit it to "
+                    "`keras_vae.samplers.codes_of(model, images)` of the same model."
+                )
         return self._in_batches(lambda *batch: self.decode(*batch).mean(), batch_size, z, condition)
 
     def interpolate(

@@ -1,6 +1,8 @@
 """Noise that is the same number for the same seed, with XLA and without."""
 
+import contextlib
 import math
+import random
 
 import tensorflow as tf
 
@@ -36,3 +38,14 @@ def standard_normal(shape, seed: tf.Tensor) -> tf.Tensor:
     # The upper 24 bits, which a float32 holds exactly; half a unit keeps the logarithm from 0.
     uniform = (tf.cast(bits // 256, tf.float32) + 0.5) * 2.0**-24
     return tf.sqrt(-2.0 * tf.math.log(uniform[0])) * tf.cos(2.0 * math.pi * uniform[1])
+
+
+@contextlib.contextmanager
+def python_seed(seed: int):
+    """Seeds the generator that Keras draws the seeds of first weights from, and puts it back."""
+    state = random.getstate()
+    random.seed(seed)
+    try:
+        yield
+    finally:
+        random.setstate(state)

@@ -261,7 +261,7 @@ def write(model: keras.Model, directory: Path, name: str, details: dict) -> Path
     directory.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{name}.", dir=directory) as folder:
         new_model, new_card = Path(folder, model_path.name), Path(folder, card_path.name)
-        _without_optimizer_state(model).save(new_model)
+        without_optimizer_state(model).save(new_model)
         digest = hashlib.sha256(new_model.read_bytes()).hexdigest()
         new_card.write_text(_card_text(model, name, details, digest), encoding="utf-8")
         before = model_path.read_bytes() if model_path.exists() else None
@@ -367,7 +367,8 @@ def _is_whole(directory):
         return False
 
 
-def _without_optimizer_state(model):
+def without_optimizer_state(model: keras.Model) -> keras.Model:
+    """A copy of a built model with its own weights, which is not compiled."""
     copy = type(model).from_config(model.get_config())
     if not copy.built:
         copy.build((None, *model.event_shape))

@@ -188,10 +188,11 @@ def files_of_the_package():
     modules = {f"keras_vae/{path}" for path in files_below(ROOT / "keras_vae", "*.py")}
     models = {f"keras_vae/saved_models/{name}.{kind}" for name in cards() for kind in KINDS}
     pages = {f"keras_vae/explorer/static/{path}" for path in files_below(STATIC, "*.*")}
+    features = {f"{FEATURES}/mnist_features.{kind}" for kind in KINDS}
     assert {"keras_vae/explorer/static/index.html", "keras_vae/explorer/static/map.js"} <= pages
     assert {"keras_vae/callbacks/helpers/guard.py", "keras_vae/drawing/chart.py"} <= modules
     assert len(models) == 2 * len(cards()) >= 26
-    return modules | models | pages | {"keras_vae/py.typed"}
+    return modules | models | pages | features | {"keras_vae/py.typed"}
 
 
 @pytest.mark.slow
@@ -234,6 +235,7 @@ def test_a_wheel_says_its_version_and_its_page_leads_to_files_of_that_version(wh
 
 KINDS = ("keras", "json")
 STATIC = ROOT / "keras_vae/explorer/static"
+FEATURES = "keras_vae/sample_quality/mnist_features"
 
 
 def files_below(folder, pattern):

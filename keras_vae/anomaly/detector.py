@@ -1,8 +1,5 @@
 """A VAE as an outlier detector of scikit-learn."""
 
-import contextlib
-import random
-
 import keras
 import numpy as np
 from sklearn.base import BaseEstimator, OutlierMixin
@@ -12,6 +9,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from keras_vae import arguments, datasets, networks
 from keras_vae.anomaly.scores import negative_elbo, negative_log_likelihood, reconstruction_term
 from keras_vae.distributions import Gaussian
+from keras_vae.noise import python_seed
 from keras_vae.vae import VAE
 
 _CRITERIA = {
@@ -23,17 +21,6 @@ _CRITERIA = {
 }
 # Of standardised columns: further out, float32 overflows in a square.
 _FURTHEST = 1e6
-
-
-@contextlib.contextmanager
-def _python_seed(seed):
-    """Seeds the generator that Keras draws the seeds of first weights from, and puts it back."""
-    state = random.getstate()
-    random.seed(seed)
-    try:
-        yield
-    finally:
-        random.setstate(state)
 
 
 class VAEDetector(OutlierMixin, BaseEstimator):
@@ -161,7 +148,7 @@ class VAEDetector(OutlierMixin, BaseEstimator):
         if latent_dim is None:
             latent_dim = max(1, min(10, columns // 2))
         sizes = arguments.counts("hidden_sizes", self.hidden_sizes)
-        with _python_seed(self._seed):
+        with python_seed(self._seed):
             encoder = networks.mlp_encoder((columns,), latent_dim, sizes, scale="log_variance")
             decoder = networks.mlp_decoder((columns,), latent_dim, sizes[::-1])
         likelihood = Gaussian(1.0, learn_scale=True)

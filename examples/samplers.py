@@ -1,0 +1,160 @@
+"""Which sampler makes the best images of a trained model: one table, and pictures side by side.
+
+Fits every sampler to the codes of the training images, draws codes and decodes them, and compares
+the images with test images in the features of a small classifier of digits. The last two rows of a
+model are for orientation: `reconstructions` of other test images are as good as any sampler can be
+with that decoder, and `training images` are what no model made. Leaves in the output folder:
+
+  samplers.csv   one row a model, sampler and seed, there as soon as it is measured
+  samplers.md    means over the seeds and standard deviations, as a Markdown table
+  MODEL.png      samples of the last seed, a row for each sampler
+
+Without --dataset it takes MNIST where that is prepared or can be downloaded, and otherwise digits
+that it typesets itself, with a model of these; the classifier has seen handwriting alone.
+"""
+
+import argparse
+import csv
+import io
+import os
+import time
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import keras_vae
+from keras_vae import datasets, drawing, sample_quality, samplers
+from keras_vae.files import check_writable, write_whole
+
+import numpy as np
+
+# Functions of a model and the options.
+SAMPLERS = {
+    "prior": lambda model, options: samplers.PriorSampler(model),
+    "mixture": lambda model, options: samplers.GaussianMixtureSampler(options.components),
+    "flow": lambda model, options: samplers.FlowSampler(**epochs_of(options)),
+    "second stage": lambda model, options: samplers.SecondStageSampler(**epochs_of(options)),
+}
+MODELS = {"mnist": ["mnist_mlp", "mnist_autoencoder"], "typeset_digits": ["typeset_digits_conv"]}
+TITLES = {
+    "frechet_distance": "Frechet distance",
+    "precision": "precision",
+    "recall": "recall",
+    "accuracy": "classifier's accuracy",
+    "roc_auc": "its ROC-AUC",
+    "seconds": "seconds to fit",
+}
+COLUMNS = 12
+
+
+def epochs_of(options) -> dict:
+    """What a sampler that is trained gets, nothing for its own number of passes."""
+    return {"epochs": options.epochs} if options.epochs else {}
+
+
+def images_of(dataset: str, split: str, binarize: str | None) -> np.ndarray:
+    """The images of a split, in its order."""
+    batches = datasets.load(dataset, split, batch_size=1000, shuffle=False, binarize=binarize)
+    return np.concatenate([batch.numpy() for batch in batches])
+
+
+def rows_of(name: str, options):
+    """Yields what is measured of one model, a dict for each sampler and seed, and its images."""
+    vae = keras_vae.VAE.from_preset(name)
+    # What the model was trained on: grey pixels, or such as were drawn once.
+    binarize = keras_vae.presets.card(name).get("data", {}).get("binarize")
+    binarize = "fixed" if binarize else None
+    train = images_of(options.dataset, f"train[:{options.num_codes}]", binarize)
+    test = images_of(options.dataset, f"test[:{2 * options.num_images}]", binarize)
+    # Reconstructions of the images that they are compared with would be too good.
+    count = len(test) // 2
+    real, others = test[:count], test[count : 2 * count]
+    for seed in range(options.seeds):
+        codes = samplers.codes_of(vae, train, seed=seed)
+        for sampler_name in options.samplers:
+            sampler = SAMPLERS[sampler_name](vae, options)
+            began = time.perf_counter()
+            sampler.fit(codes, seed=seed)
+            seconds = time.perf_counter() - began
+            generated = vae.sample(count, seed=seed, sampler=sampler).numpy()
+            yield row(name, sampler_name, seed, seconds, real, generated), generated
+        generator = np.random.default_rng(seed)
+        chosen = train[generator.permutation(len(train))[:count]]
+        reconstructed = vae.decode(samplers.codes_of(vae, others, seed=seed)).mean().numpy()
+        yield row(name, "reconstructions", seed, 0.0, real, reconstructed), reconstructed
+        if len(chosen) == count:
+            yield row(name, "training images", seed, 0.0, real, chosen), chosen
+
+
+def row(model: str, sampler: str, seed: int, seconds: float, real, generated) -> dict:
+    """One row of the file."""
+    figures = sample_quality.evaluate(real, generated, seed=seed)
+    figures = {key: figures[key] for key in TITLES if key in figures}
+    return {"model": model, "sampler": sampler, "seed": seed, **figures, "seconds": seconds}
+
+
+def table(rows: list[dict]) -> str:
+    """Means over the seeds and standard deviations, as Markdown."""
+    lines = [
+        "| model | sampler | " + " | ".join(TITLES.values()) + " |",
+        "|---|---|" + "--:|" * len(TITLES),
+    ]
+    for model, sampler in dict.fromkeys((row["model"], row["sampler"]) for row in rows):
+        same = [row for row in rows if (row["model"], row["sampler"]) == (model, sampler)]
+        cells = []
+        for key in TITLES:
+            values = [row[key] for row in same]
+            digits = {"seconds": 0, "frechet_distance": 2}.get(key, 3)
+            spread = f" ± {np.std(values):.{digits}f}" if len(values) > 1 and digits else ""
+            cells.append(f"{np.mean(values):.{digits}f}{spread}")
+        lines.append(f"| `{model}` | {sampler} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def main():
+    """Fits, measures, writes and prints."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("--models", nargs="+", help="presets (two of MNIST, or one of typeset digits)")
+    add("--samplers", nargs="+", default=[*SAMPLERS], choices=SAMPLERS, help="(all)")
+    add("--components", type=int, default=10, help="of the mixture (10)")
+    add("--dataset", help="of 28x28 grey images with a train and a test split")
+    add("--seeds", type=int, default=3, help="of codes, fits, draws and classifier (3)")
+    add("--num-images", type=int, default=5000, help="of each set that is compared (5000)")
+    add("--num-codes", type=int, default=60000, help="training images (60000)")
+    add("--epochs", type=int, help="over the codes, for a trial (each sampler's own)")
+    add("--folder", type=Path, default=Path("runs/samplers"), help="output (runs/samplers)")
+    options = parser.parse_args()
+    check_writable(options.folder)
+    options.dataset = options.dataset or datasets.available()
+    options.models = options.models or MODELS.get(options.dataset, MODELS["mnist"])
+
+    rows = []
+    for name in options.models:
+        pictures = {}
+        for measured, images in rows_of(name, options):
+            print({key: round(v, 4) if isinstance(v, float) else v for key, v in measured.items()})
+            rows.append(measured)
+            pictures[measured["sampler"]] = images[:COLUMNS]
+            write_whole(options.folder / "samplers.csv", text(rows))
+        picture = drawing.image_grid(
+            np.stack(list(pictures.values())), list(pictures), f"{name} on {options.dataset}"
+        )
+        write_whole(options.folder / f"{Path(name).name}.png", drawing.png(picture))
+    write_whole(options.folder / "samplers.md", table(rows))
+    print(table(rows))
+
+
+def text(rows: list[dict]) -> str:
+    """Rows as CSV."""
+    file = io.StringIO()
+    writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return file.getvalue()
+
+
+if __name__ == "__main__":
+    main()
