@@ -82,17 +82,21 @@ class Inference(OverImages, export.HasSignatures):
         self._check_built("sample")
         arguments.count("n", n)
         seed = random.randrange(2**31) if seed is None else arguments.seed("seed", seed)
-        if sampler is None:
-            z = self.prior_distribution().sample(n, seed=tf.constant([seed, 0]))
-        else:
-            z = tf.convert_to_tensor(sampler.sample(n, seed), tf.float32)
-            if z.shape != (n, self.latent_dim):
-                raise ValueError(
-                    f"`sampler` must draw codes [n, {self.latent_dim}] for this model. Received: "
-                    f"codes of shape {tuple(z.shape)} of a {type(sampler).__name__}. Fit it to "
-                    "`keras_vae.samplers.codes_of(model, images)` of the same model."
-                )
+        z = self._drawn_codes(n, seed, sampler)
         return self._in_batches(lambda *batch: self.decode(*batch).mean(), batch_size, z, condition)
+
+    def _drawn_codes(self, n, seed, sampler):
+        """Codes `[n, latent]` of the prior, or of a sampler."""
+        if sampler is None:
+            return self.prior_distribution().sample(n, seed=tf.constant([seed, 0]))
+        z = tf.convert_to_tensor(sampler.sample(n, seed), tf.float32)
+        if z.shape != (n, self.latent_dim):
+            raise ValueError(
+                f"`sampler` must draw codes [n, {self.latent_dim}] for this model. Received: "
+                f"codes of shape {tuple(z.shape)} of a {type(sampler).__name__}. Fit it to "
+                "`keras_vae.samplers.codes_of(model, images)` of the same model."
+            )
+        return z
 
     def interpolate(
         self, start, end, num_steps: int = 10, batch_size: int = 1024, condition=None

@@ -64,7 +64,7 @@ class RAE(Autoencoder):
 
     def squared_gradient(self, z, training: bool) -> tf.Tensor:
         """An estimate of |d decode(z) / dz|^2, `[batch]`."""
-        direction = self.noise(tf.shape(z)[0], self.event_shape, training, stream=1)
+        direction = self.noise(tf.shape(z)[0], self._event_shape, training, stream=1)
         _, gradient = tfp.math.value_and_gradient(
             lambda z: tf.reduce_sum(direction * self.decode(z).mean()), z
         )

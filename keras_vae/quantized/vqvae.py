@@ -1,6 +1,7 @@
 """The vector-quantised variational autoencoder: images as numbers on a grid."""
 
 import math
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -103,7 +104,9 @@ class VQVAE(OverImages, HasSignatures, HasPresets, TermTrainer):
         self.decoder = decoder
         self.codebook = Codebook(num_codes, decay, revive_after, name="codebook")
         self.likelihood = get_likelihood(likelihood)
-        self._event_shape = self._grid_shape = None
+        # Tuples once the model is built.
+        self._event_shape: Any = None
+        self._grid_shape: Any = None
         self._decoder_checked = False
         encoder_input = getattr(encoder, "input_shape", None) if encoder.built else None
         if isinstance(encoder_input, tuple):
@@ -171,7 +174,7 @@ class VQVAE(OverImages, HasSignatures, HasPresets, TermTrainer):
 
     def symbolic_inputs(self) -> tuple:
         """Symbolic images."""
-        return (keras.KerasTensor((None, *self.event_shape)),)
+        return (keras.KerasTensor((None, *self._event_shape)),)
 
     def data_check(self) -> DataCheck:
         """Images of the model's shape, within the support of the likelihood."""
@@ -251,13 +254,13 @@ class VQVAE(OverImages, HasSignatures, HasPresets, TermTrainer):
         self._check_built("decode_codes")
         if tf.is_tensor(codes) and not hasattr(codes, "numpy"):
             return images_of(codes)
-        codes = CodeCheck(self.grid_shape, self.num_codes).array(codes)
+        codes = CodeCheck(self._grid_shape, self.num_codes).array(codes)
         return self._in_batches(images_of, batch_size, codes)
 
     def signatures(self) -> Signatures:
         """What an exported model serves: `reconstruct` by default, `encode_codes` and back."""
-        images = tf.TensorSpec((None, *self.event_shape), tf.float32, name="images")
-        codes = tf.TensorSpec((None, *self.grid_shape), tf.int32, name="codes")
+        images = tf.TensorSpec((None, *self._event_shape), tf.float32, name="images")
+        codes = tf.TensorSpec((None, *self._grid_shape), tf.int32, name="codes")
         return {
             "reconstruct": (self.reconstruct, [images]),
             "encode_codes": (self.encode_codes, [images]),

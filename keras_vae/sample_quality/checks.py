@@ -36,4 +36,4 @@ def checked_pair(real, generated, least: int) -> tuple[np.ndarray, np.ndarray]:
             "Both sets of points must have the same features. Received: "
             f"{pair[0].shape[1]} of `real` and {pair[1].shape[1]} of `generated`"
         )
-    return tuple(pair)
+    return pair[0], pair[1]

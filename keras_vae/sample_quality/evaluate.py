@@ -48,9 +48,9 @@ def evaluate(
         )
     if features is not None and not callable(features):
         raise arguments.invalid("features", "a function from images to features", features)
-    points = [np.asarray((features or mnist_features)(images)) for images in (real, generated)]
+    pair = [np.asarray((features or mnist_features)(images)) for images in (real, generated)]
     return {
-        **frechet_distance(*points),
-        **precision_recall(*points, num_neighbors=num_neighbors),
-        **two_sample_test(*points, num_folds=num_folds, seed=seed),
+        **frechet_distance(pair[0], pair[1]),
+        **precision_recall(pair[0], pair[1], num_neighbors=num_neighbors),
+        **two_sample_test(pair[0], pair[1], num_folds=num_folds, seed=seed),
     }

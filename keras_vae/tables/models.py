@@ -134,8 +134,15 @@ class TableModel(_Member):
         """As `VAE.encode`, of a frame, too."""
         return super().encode(self._numbers(x) if frames.is_frame(x) else x, condition)
 
-    def sample(self, n: int, seed: int | None = None, batch_size: int = 1024, condition=None):
-        """New rows: samples of p(x|z) at samples of the prior.
+    def sample(
+        self,
+        n: int,
+        seed: int | None = None,
+        batch_size: int = 1024,
+        condition=None,
+        sampler=None,
+    ):
+        """New rows: samples of p(x|z) at samples of the prior, or of what a sampler draws.
 
         Args:
             n: Int. How many.
@@ -143,17 +150,18 @@ class TableModel(_Member):
                 each call.
             batch_size: Int. How many pass through the decoder at once. Defaults to `1024`.
             condition: As for `encode`. Defaults to `None`.
+            sampler: As for `VAE.sample`. Defaults to `None`: the prior.
 
         Returns:
             A frame with the columns, order and types of the one that the table was inferred from.
 
         Raises:
-            ValueError: If `n` or `seed` is invalid, or the model is not built.
+            ValueError: If `n`, `seed` or `sampler` is invalid, or the model is not built.
         """
         self._check_built("sample")
         arguments.count("n", n)
         seed = random.randrange(2**31) if seed is None else arguments.seed("seed", seed)
-        z = self.prior_distribution().sample(n, seed=tf.constant([seed, 0]))
+        z = self._drawn_codes(n, seed, sampler)
         batches = itertools.count(1)
 
         def rows(*batch):

@@ -293,3 +293,17 @@ def test_for_data_is_the_model_of_the_table_that_is_inferred(capsys):
     assert "age" in capsys.readouterr().out
     assert vae.table.summary() == Table.infer(frame, verbose=False).summary()
     assert (vae.latent_dim, float(vae.beta)) == (2, 0.5)
+
+
+def test_rows_are_drawn_by_a_sampler_of_codes(trained):
+    class Zeros:
+        def sample(self, n, seed):
+            return np.zeros((n, trained.latent_dim), np.float32)
+
+    rows = trained.sample(2000, seed=0, sampler=Zeros())
+    assert list(rows.columns) == list(FRAME.columns) and len(rows) == 2000
+    # All of one distribution, that of the code in the middle.
+    expected = trained.table.decode(trained.decode(np.zeros((1, trained.latent_dim))).mean())
+    number = next(name for name in FRAME if rows[name].dtype.kind == "f")
+    error = rows[number].std() / np.sqrt(len(rows))
+    assert abs(rows[number].mean() - expected[number].iloc[0]) < 5 * error
