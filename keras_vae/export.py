@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import keras
 import tensorflow as tf
 
-__all__ = ["HasSignatures", "Signatures", "vae_signatures"]
+__all__ = ["HasSignatures", "vae_signatures"]
 
 # `{name: (function of tensors, [tf.TensorSpec, ...])}`, the one that is served by default first.
 Signatures = Mapping[str, tuple[Callable, list]]
