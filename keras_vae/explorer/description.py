@@ -114,7 +114,7 @@ def describe(
         "decoder": decoder,
         "encoder": encodes,
         "condition": _condition(vae),
-        "prior": {**priors.describe(prior), "mean": prior.mean().numpy()},
+        "prior": {**priors.describe(prior), "mean": priors.moments(prior)[0]},
         "data": None,
         "palette": list(PALETTE),
         "tints": list(TINTS),

@@ -7,6 +7,7 @@ import numpy as np
 
 from keras_vae import arguments, latent_measures
 from keras_vae.distributions import is_factorized
+from keras_vae.explorer import priors
 
 # Of the greatest change that a latent makes to pictures; below it, none is seen.
 _SEEN = 0.01
@@ -84,8 +85,7 @@ def from_prior(vae) -> dict:
     A latent's use is how much the picture changes as it goes from two standard deviations of the
     prior below its mean to two above, a mean over the pixels.
     """
-    prior = vae.prior_distribution()
-    centre, deviation = prior.mean().numpy(), prior.stddev().numpy()
+    centre, deviation = priors.moments(vae.prior_distribution())
     ends = []
     for side in (-2, 2):
         codes = np.tile(centre, (vae.latent_dim, 1))

@@ -36,6 +36,15 @@ def draws(prior: tfd.Distribution, count: int) -> np.ndarray:
     return prior.sample(count, seed=np.array([0, 0], np.int32)).numpy()
 
 
+def moments(prior: tfd.Distribution) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation of each latent, `[latent]`, of draws where none are known."""
+    try:
+        return prior.mean().numpy(), prior.stddev().numpy()
+    except NotImplementedError:
+        codes = draws(prior, _NUM_DRAWN)
+        return codes.mean(axis=0), codes.std(axis=0)
+
+
 def _is_normal(distribution):
     return isinstance(distribution, tfd.Independent) and isinstance(
         distribution.distribution, tfd.Normal

@@ -40,3 +40,12 @@ def test_any_other_is_draws_of_it_the_same_every_time(prior):
     np.testing.assert_array_equal(found["codes"], priors.describe(prior)["codes"])
     covariance = prior.covariance() if hasattr(prior, "scale_tril") else 2 * np.eye(2)
     assert np.cov(found["codes"].T) == pytest.approx(np.asarray(covariance), abs=0.35)
+
+
+def test_moments_are_those_of_draws_where_a_distribution_does_not_tell():
+    mean, deviation = priors.moments(tfd.SphericalUniform(4))
+    # The variances of a point on the sphere add up to 1; four standard errors of 500 draws.
+    np.testing.assert_allclose(mean, 0, atol=4 * 0.5 / np.sqrt(500))
+    np.testing.assert_allclose(deviation, 0.5, rtol=0.15)
+    known = diagonal_normal(tf.constant([1.0, -2.0]), tf.constant([0.5, 3.0]))
+    np.testing.assert_allclose(priors.moments(known), [[1, -2], [0.5, 3]])
