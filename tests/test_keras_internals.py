@@ -404,7 +404,14 @@ def test_a_module_that_is_gone_is_such_an_error_too(monkeypatch):
 # What TensorFlow Probability and TensorFlow Datasets document for their subclasses to define, and a
 # method of every named tuple.
 DOCUMENTED = {"_log_prob", "_mean", "_stddev", "_replace"}
-DOCUMENTED |= {"_sample_n", "_variance", "_mode", "_batch_shape", "_batch_shape_tensor"}
+DOCUMENTED |= {
+    "_parameter_properties",
+    "_sample_n",
+    "_variance",
+    "_mode",
+    "_batch_shape",
+    "_batch_shape_tensor",
+}
 DOCUMENTED |= {"_event_shape", "_event_shape_tensor"}
 DOCUMENTED |= {"_generate_examples", "_info", "_split_generators"}
 
