@@ -49,7 +49,9 @@ def main():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("runs", nargs="*", choices=[[], *RUNS], help="which (all)")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="(0 1 2)")
+    parser.add_argument(
+        "--seeds", type=int, nargs="+", default=[0, 1, 2], help="one model each (0 1 2)"
+    )
     parser.add_argument("--share", type=float, default=1.0, help="of the schedules' epochs (1)")
     parser.add_argument("--folder", type=Path, help="where trainings keep their state (nowhere)")
     options = parser.parse_args()

@@ -26,7 +26,9 @@ class CapacitySchedule(ValueSchedule):
 
     Example:
     >>> rise = keras_vae.callbacks.CapacitySchedule(end=25.0, warmup_steps=100_000)
-    >>> model.fit(images, epochs=100, callbacks=[rise])
+    >>> vae = keras_vae.objectives.AnnealedVAE(encoder, decoder)
+    >>> vae.compile(keras.optimizers.Adam(1e-3))
+    >>> vae.fit(images, epochs=100, callbacks=[rise])
     """
 
     # No KL is negative.

@@ -118,7 +118,7 @@ def main():
     )
     add = parser.add_argument
     add("--models", nargs="+", help="presets (two of MNIST, or one of typeset digits)")
-    add("--samplers", nargs="+", default=[*SAMPLERS], choices=SAMPLERS, help="(all)")
+    add("--samplers", nargs="+", default=[*SAMPLERS], choices=SAMPLERS, help="which (all)")
     add("--components", type=int, default=10, help="of the mixture (10)")
     add("--dataset", help="of 28x28 grey images with a train and a test split")
     add("--seeds", type=int, default=3, help="of codes, fits, draws and classifier (3)")

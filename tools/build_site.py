@@ -45,7 +45,9 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--folder", type=Path, default=ROOT / "build" / "site", help="(build/site)")
+    parser.add_argument(
+        "--folder", type=Path, default=ROOT / "build" / "site", help="where to (build/site)"
+    )
     folder = parser.parse_args().folder
     begin = time.perf_counter()
     if build(folder):

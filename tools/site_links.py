@@ -78,7 +78,9 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("folder", type=Path, nargs="?", default=Path("build/site"))
+    parser.add_argument(
+        "folder", type=Path, nargs="?", default=Path("build/site"), help="of the site (build/site)"
+    )
     followed = follow(parser.parse_args().folder)
     print(
         f"{followed.pages} pages, {followed.links} links followed, {len(followed.elsewhere)} to "

@@ -38,9 +38,9 @@ def main():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--dataset", default="mnist", help="of 28x28 grey images (mnist)")
-    parser.add_argument("--epochs", type=int, default=10, help="(10)")
+    parser.add_argument("--epochs", type=int, default=10, help="passes over the images (10)")
     parser.add_argument("--steps", type=int, help="batches an epoch, for a trial (all)")
-    parser.add_argument("--seed", type=int, default=0, help="(0)")
+    parser.add_argument("--seed", type=int, default=0, help="of weights and order (0)")
     parser.add_argument("--folder", type=Path, default=FOLDER, help="where to write")
     options = parser.parse_args()
 

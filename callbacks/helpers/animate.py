@@ -40,7 +40,9 @@ def animate(
         OSError: If a file is not a picture, or the GIF cannot be written.
 
     Example:
-    >>> keras_vae.callbacks.helpers.animate("runs/mnist/reconstructions")
+    >>> grid = keras_vae.callbacks.ReconstructionGrid(test_images[:10], "runs/mnist")
+    >>> model.fit(images, callbacks=[grid])
+    >>> keras_vae.callbacks.animate("runs/mnist/reconstructions")
     """
     folder = Path(folder)
     if not folder.is_dir():

@@ -19,7 +19,11 @@ class ConditionalVAE(VAE):
     is known out of the code:
 
     >>> cvae = keras_vae.objectives.ConditionalVAE(
-    ...     mlp_encoder((28, 28, 1), 10), mlp_decoder((28, 28, 1), 10 + 10), condition_dim=10)
+    ...     keras_vae.mlp_encoder((28, 28, 1), 10),
+    ...     keras_vae.mlp_decoder((28, 28, 1), 10 + 10),
+    ...     condition_dim=10,
+    ... )
+    >>> cvae.compile(keras.optimizers.Adam(1e-3))
     >>> cvae.fit(images, labels)
     >>> sevens = cvae.sample(100, condition=7)
 

@@ -32,8 +32,8 @@ class Product(Likelihood):
             none, or, once the events are known, there are more or fewer of them.
 
     Example:
-    >>> likelihood = Product({
-    ...     "age": (StudentT(), 0),
+    >>> likelihood = keras_vae.distributions.Product({
+    ...     "age": (keras_vae.distributions.StudentT(), 0),
     ...     "visits": ("poisson", 1),
     ...     "colour": ("categorical", range(2, 5)),
     ... })
