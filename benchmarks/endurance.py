@@ -497,7 +497,8 @@ class Bench:
         """Reads every file of a run that was stopped; returns the step that it has saved."""
         saved = 0
         for path in sorted(folder.rglob("*")):
-            if path.is_dir() or path.suffix == ".tmp" or path.name.endswith(".tmp.keras"):
+            is_temporary = path.name.endswith((".tmp", ".tmp.keras")) or _is_hidden(path, folder)
+            if path.is_dir() or is_temporary:
                 continue
             try:
                 _read(path)
@@ -513,7 +514,7 @@ class Bench:
             {
                 path.relative_to(run): _comparable(path)
                 for path in run.rglob("*")
-                if path.is_file() and not path.name.startswith(".")
+                if path.is_file() and not _is_hidden(path, run)
             }
             for run in (folder, self._unbroken)
         )
@@ -673,6 +674,11 @@ def _read(path):
             raise ValueError("it ends in the middle of a line")
     elif path.name != "lock":
         raise ValueError("unexpected")
+
+
+def _is_hidden(path, folder):
+    """Whether a file is temporary, by its own name or that of a folder that a kill left behind."""
+    return any(part.startswith(".") for part in path.relative_to(folder).parts)
 
 
 def _comparable(path):
