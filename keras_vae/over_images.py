@@ -6,11 +6,30 @@ import keras
 import tensorflow as tf
 
 from keras_vae import arguments
+from keras_vae.training.data_checks import DataCheck
 from keras_vae.training.given_data import comes_in_batches, is_endless
 
 
 class OverImages(keras.Model):
-    """A model that is asked for something of each image; it knows its data by `data_check`."""
+    """A model of images `[batch, *event_shape]` with a likelihood, asked for something of each."""
+
+    # Whether images may have holes.
+    missing = False
+
+    def symbolic_inputs(self) -> tuple:
+        """Symbolic images."""
+        return (keras.KerasTensor((None, *self._event_shape)),)
+
+    def data_check(self) -> DataCheck:
+        """Images of the model's shape, within the support of the likelihood."""
+        likelihood = self.likelihood
+        return DataCheck(
+            self.event_shape,
+            likelihood.lower,
+            likelihood.upper,
+            requirements=likelihood.requirements(),
+            missing=self.missing,
+        )
 
     def conditions(self, condition, count):
         """What images or codes go with besides themselves: nothing, but for a conditional member.

@@ -29,7 +29,7 @@ from keras_vae.network_checks import (
 from keras_vae.presets import HasPresets
 from keras_vae.renamed import warn_of_old_hooks
 from keras_vae.training import LoggedMean, Pass, Term, TermTrainer
-from keras_vae.training.data_checks import DataCheck, as_float_images
+from keras_vae.training.data_checks import as_float_images
 
 REDUCTIONS = ("sum", "mean")
 # Before 0.2.
@@ -498,21 +498,6 @@ class VAE(Inference, HasPresets, TermTrainer):
             check_decoder(self.decoder, (self.decoder_input_dim(self.latent_dim),), likelihood)
             self._networks_checked = True
         super().prepare_to_train()
-
-    def symbolic_inputs(self) -> tuple:
-        """Symbolic images."""
-        return (keras.KerasTensor((None, *self._event_shape)),)
-
-    def data_check(self) -> DataCheck:
-        """Images of the model's shape, within the support of the likelihood."""
-        likelihood = self.likelihood
-        return DataCheck(
-            self.event_shape,
-            likelihood.lower,
-            likelihood.upper,
-            requirements=likelihood.requirements(),
-            missing=self.missing,
-        )
 
     # Saving --------------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ from keras_vae.presets import HasPresets
 from keras_vae.quantized.code_check import CodeCheck
 from keras_vae.quantized.codebook import Codebook
 from keras_vae.training import LoggedMean, Pass, Term, TermTrainer
-from keras_vae.training.data_checks import DataCheck, as_float_images
+from keras_vae.training.data_checks import as_float_images
 
 
 @keras.saving.register_keras_serializable(package="keras_vae")
@@ -171,20 +171,6 @@ class VQVAE(OverImages, HasSignatures, HasPresets, TermTrainer):
         outputs = tf.cast(self.encoder(x), tf.float32)
         likelihood = self.likelihood.distribution(self.decoder(self.codebook(outputs)))
         return self._pass(x, outputs, likelihood) if return_pass else likelihood.mean()
-
-    def symbolic_inputs(self) -> tuple:
-        """Symbolic images."""
-        return (keras.KerasTensor((None, *self._event_shape)),)
-
-    def data_check(self) -> DataCheck:
-        """Images of the model's shape, within the support of the likelihood."""
-        likelihood = self.likelihood
-        return DataCheck(
-            self.event_shape,
-            likelihood.lower,
-            likelihood.upper,
-            requirements=likelihood.requirements(),
-        )
 
     def prepare_to_train(self):
         """Looks at what the decoder returns, once, and makes what training needs."""
