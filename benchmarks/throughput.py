@@ -29,11 +29,11 @@ import time
 from pathlib import Path
 
 os.environ.setdefault("KERAS_VAE_QUIET", "1")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # For rivals of TensorFlow that are not ours.
 
 import convolutional_rivals
 import residual_rivals
 import rivals
-from keras_vae.drawing import PALETTE
 
 import numpy as np
 
@@ -223,6 +223,7 @@ def measure(contestants, options) -> dict:
         here, there = context.Pipe()
         process = context.Process(target=serve, args=(name, sizes, there), daemon=True)
         process.start()
+        there.close()  # So that a worker that ends is heard of.
         steps = round_length(name, sizes, options.steps)
         first = ask(here, steps)
         if isinstance(first, str):
@@ -235,7 +236,10 @@ def measure(contestants, options) -> dict:
     for number in range(options.rounds):
         for contestant in order[number % len(order) :] + order[: number % len(order)]:
             here, steps, _ = workers[contestant]
-            seconds, memory = ask(here, steps)
+            answer = ask(here, steps)
+            if isinstance(answer, str):
+                sys.exit(f"{contestant[0]} stopped in round {number + 1}: {answer}")
+            seconds, memory = answer
             results[contestant].seconds.append(seconds / steps)
             results[contestant].memory = memory
         print(f"round {number + 1} of {options.rounds}", file=sys.stderr, flush=True)
@@ -258,7 +262,10 @@ def round_length(name, sizes, steps):
 def ask(connection, steps):
     """Has the worker at the other end train that many steps; returns what it answers."""
     connection.send(steps)
-    return connection.recv()
+    try:
+        return connection.recv()
+    except EOFError:
+        return "its process ended without an answer"
 
 
 def serve(name, sizes, connection):
@@ -302,6 +309,8 @@ def draw(path, rows):
 
     Those of a `throughput.csv` will do as well, so that a picture is drawn anew without measuring.
     """
+    from keras_vae.drawing import PALETTE  # Here: workers of other libraries do without it.
+
     from matplotlib.figure import Figure
 
     rows = sorted(rows, key=lambda row: float(row["steps_per_second"]))
