@@ -96,10 +96,17 @@ class Resume(keras.callbacks.Callback):
         self._several = spans_workers(tf.distribute.get_strategy())
         self._states = self._read()
         self._state = self._agreed()
-        self.epoch, self.step = self._state["epoch"], self._state["step"]
+        self._step_was_read = False
+        self.epoch, self._step = self._state["epoch"], self._state["step"]
         self._done = None
         self._stop = False
         self._previous_handler = None
+
+    @property
+    def step(self) -> int:
+        """Steps that are done: where the data of a run that goes on begin."""
+        self._step_was_read = True
+        return self._step
 
     def on_train_begin(self, logs=None):
         """Takes the folder, and restores the state that is there."""
@@ -124,12 +131,22 @@ class Resume(keras.callbacks.Callback):
         if self.epoch:
             self._restore()
             # The optimizer of another training loop may be one that this one does not know.
-            begin_at_step(self.model, self.step)
-            begin_at_epoch(self.model, self._first_epoch())
+            begin_at_step(self.model, self._step)
+            first = self._first_epoch()
+            begin_at_epoch(self.model, first)
+            if first < self.params["epochs"] and not self._step_was_read:
+                warnings.warn(
+                    f"Resume: the run in {self.folder.parent} goes on after step {self._step}, and "
+                    "nothing has read `resume.step`. If the data begin anew instead of there, the "
+                    "run ends with other weights than one that was never stopped. Begin them "
+                    "there: `keras_vae.datasets.load(..., start=resume.step)` or `from_arrays(..., "
+                    "start=resume.step)`.",
+                    stacklevel=4,
+                )
         self._guard = Guard(type(self).__name__)
         self._done = self._last = None
         self._stop = False
-        self._taken_before, self._counted, self._batches = steps_taken(self.model), self.step, 0
+        self._taken_before, self._counted, self._batches = steps_taken(self.model), self._step, 0
         self._broken_before = _not_finite(_arrays(state_of(self.model)))
         self._warned = False
         history = getattr(self.model, "history", None)
@@ -289,7 +306,7 @@ class Resume(keras.callbacks.Callback):
                 write_whole(self.folder / state["file"], content, sync=True)
             write_whole(self.folder / "state.json", json.dumps(_signed(card)) + "\n", sync=True)
             self._states, self._state = states, state
-            self.epoch, self.step = epoch, step
+            self.epoch, self._step = epoch, step
         finally:
             kept = {state["file"] for state in self._states}
             for path in self.folder.glob("step_*.npz"):

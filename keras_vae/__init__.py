@@ -6,34 +6,8 @@ callbacks live in `keras_vae.callbacks`, which needs none of the others.
 """
 
 import importlib as _importlib
-import sys as _sys
-import warnings as _warnings
 
-from keras_vae.quiet_start import quiet_start as _quiet_start
-
-with _quiet_start():
-    import keras as _keras
-
-if _keras.backend.backend() != "tensorflow":
-    raise ImportError(
-        "keras_vae needs the TensorFlow backend of Keras. Set the environment variable "
-        "KERAS_BACKEND=tensorflow before Keras is imported. "
-        f"Received: backend {_keras.backend.backend()!r}"
-    )
-
-with _warnings.catch_warnings():
-    # Its imports warn of what it uses, which under `python -W error` would end them.
-    _warnings.simplefilter("ignore")
-    try:
-        import tensorflow_probability as _  # noqa: F401
-    except AttributeError as _error:
-        if _sys.flags.optimize < 2:
-            raise
-        raise ImportError(
-            "keras_vae needs TensorFlow Probability, which needs docstrings, and `python -OO` "
-            "removes them. Use `python -O`."
-        ) from _error
-
+from keras_vae import libraries as _libraries  # isort: skip  # noqa: F401  # Before all others.
 from keras_vae import (
     anomaly,
     datasets,

@@ -130,6 +130,7 @@ def in_batches(
     batches_an_epoch = -(-size // batch_size)
     first_epoch, first_batch = divmod(start, count)
 
+    @tf.autograph.experimental.do_not_convert  # Nothing in it is for AutoGraph, which takes long.
     def epoch(number):
         order = tf.range(size, dtype=tf.int32)
         if shuffle:

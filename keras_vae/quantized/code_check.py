@@ -70,6 +70,7 @@ class CodeCheck(DataCheck):
             sizes = ", ".join("?" if size is None else str(size) for size in shape)
             raise ValueError(self._message(f"{np.dtype(dtype)} of shape [{sizes}]"))
 
+    @tf.autograph.experimental.do_not_convert
     def _check_range_in_graph(self, *element):
         data = element[0] if len(element) == 1 else element
         codes = data[0] if isinstance(data, tuple) else data

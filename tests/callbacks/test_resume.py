@@ -409,6 +409,26 @@ def test_a_run_that_ended_by_itself_is_finished(make_vae, images, tmp_path, rest
     assert run(6)[0].epochs[0] == 3
 
 
+@pytest.mark.parametrize("looks, epochs, warns", [(False, 2, 1), (True, 2, 0), (False, 1, 0)])
+def test_a_run_goes_on_without_a_question_where_the_data_do_and_that_is_told(
+    make_vae, images, tmp_path, steps_one_by_one, looks, epochs, warns
+):
+    def run(epochs, looks):
+        resume = Resume(tmp_path)
+        if looks:
+            assert resume.step in (0, STEPS)
+        batches = keras_vae.datasets.from_arrays(images, batch_size=BATCH)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            make_vae().fit(batches, epochs=epochs, verbose=0, callbacks=[resume])
+        return [str(one.message) for one in caught if "resume.step" in str(one.message)]
+
+    assert run(1, looks=False) == []
+    said = run(epochs, looks)
+    assert len(said) == warns
+    assert all(f"goes on after step {STEPS}" in one for one in said)
+
+
 @pytest.mark.exhaustive
 def test_values_that_the_program_asks_for_and_does_not_get_are_told(make_vae, images, tmp_path):
     def run(rate, beta, clipnorm=None):

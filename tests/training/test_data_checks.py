@@ -119,6 +119,24 @@ def test_values_of_datasets_are_checked_batch_by_batch(check, value):
         next(batches)
 
 
+@pytest.mark.parametrize("lower, upper", [(0.0, 1.0), (-math.inf, math.inf)])
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_one_value_in_a_whole_batch_is_seen_wherever_it_is(lower, upper, value):
+    # Vectorised minima and maxima of an array of odd length end with a part that is not.
+    size = 4 * 16 + 5
+    images = np.full((size, size), 0.5, np.float32)
+    np.fill_diagonal(images, value)
+    check = DataCheck((size,), lower, upper)
+    checked = check.wrap(tf.data.Dataset.from_tensor_slices(images).batch(1))
+    refused, batches = 0, iter(checked)
+    for _ in range(size):
+        try:
+            next(batches)
+        except tf.errors.InvalidArgumentError:
+            refused += 1
+    assert refused == size
+
+
 def test_other_errors_of_a_pipeline_pass_unchanged(check):
     with pytest.raises(tf.errors.InvalidArgumentError), check.errors_made_clear():
         tf.reshape(GOOD, [7])
