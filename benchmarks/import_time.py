@@ -3,8 +3,10 @@
     python benchmarks/import_time.py [--rounds 5]
 
 Imports tensorflow, keras, tensorflow_probability and keras_vae in this order, each round in a fresh
-process, and prints the median time that each adds; and checks that keras_vae imports nothing that
-only some uses need (TensorFlow itself imports pandas and matplotlib where they are installed).
+process, and prints the median time that each adds; then keras_vae alone, in a process of its own,
+which imports the same libraries with Python's garbage collector at rest; and checks that keras_vae
+imports nothing that only some uses need (TensorFlow itself imports pandas and matplotlib where they
+are installed).
 """
 
 import argparse
@@ -36,30 +38,45 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=5, help="fresh processes (5)")
     options = parser.parse_args()
-    program = PROGRAM.format(libraries=LIBRARIES, later=LATER)
-    rounds, early = [], set()
+    rounds, alone, early = [], [], set()
     for number in range(options.rounds + 1):
-        output = subprocess.run(
-            [sys.executable, "-c", program],
-            env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-        taken, imported = json.loads(output.splitlines()[-1])
+        taken, imported = imports(LIBRARIES)
+        (taken_alone,), _ = imports(["keras_vae"])
         early.update(imported)
         if number:  # The first fills the disk cache.
             rounds.append(taken)
+            alone.append(taken_alone)
     print(f"{'':26}median s    from      to")
     for name, seconds in zip(LIBRARIES, zip(*rounds, strict=True), strict=True):
         print(f"{name:26}{statistics.median(seconds):8.2f}{min(seconds):8.2f}{max(seconds):8.2f}")
-    ratios = [sum(taken) / sum(taken[:-1]) for taken in rounds]
-    print(
-        f"all four over the first three: {statistics.median(ratios):.3f} "
-        f"(from {min(ratios):.3f} to {max(ratios):.3f})"
-    )
+    name = "keras_vae alone"
+    print(f"{name:26}{statistics.median(alone):8.2f}{min(alone):8.2f}{max(alone):8.2f}")
+    libraries = [sum(taken[:-1]) for taken in rounds]
+    tell("all four", [sum(taken) for taken in rounds], libraries)
+    tell(name, alone, libraries)
     print("imported by keras_vae too early:", ", ".join(sorted(early)) or "nothing")
     sys.exit(bool(early))
+
+
+def imports(names):
+    """Seconds that each import takes, in that order in a fresh process, and what came too early."""
+    output = subprocess.run(
+        [sys.executable, "-c", PROGRAM.format(libraries=tuple(names), later=LATER)],
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    return json.loads(output.splitlines()[-1])
+
+
+def tell(name, taken, libraries):
+    """Prints what imports took beside the first three of the same round."""
+    ratios = [own / theirs for own, theirs in zip(taken, libraries, strict=True)]
+    print(
+        f"{name} over the first three: {statistics.median(ratios):.3f} "
+        f"(from {min(ratios):.3f} to {max(ratios):.3f})"
+    )
 
 
 if __name__ == "__main__":
