@@ -182,8 +182,12 @@ def graph_xla(images, sizes):
     return eager(images, sizes, compiled=True)
 
 
-def bare_xla_loop(images, sizes, steps_a_call=64):
-    """What XLA can do at best: a while loop over steps and plain operations, losses summed."""
+def bare_xla_loop(images, sizes, steps_a_call=64, unroll=1, flat=False):
+    """What XLA can do at best: a while loop over steps and plain operations, losses summed.
+
+    With `unroll` steps in the body of the loop. With `flat`, Adam updates one vector of all weights
+    instead of each by itself.
+    """
     import tensorflow as tf
 
     random = np.random.default_rng(0)
@@ -192,6 +196,9 @@ def bare_xla_loop(images, sizes, steps_a_call=64):
         limit = math.sqrt(6 / (inputs + outputs))
         weights.append(random.uniform(-limit, limit, (inputs, outputs)).astype(np.float32))
         weights.append(np.zeros(outputs, np.float32))
+    shapes = [w.shape for w in weights]
+    if flat:
+        weights = [np.concatenate([w.ravel() for w in weights])]
     moments = [[np.zeros_like(w) for w in weights] for _ in range(2)]
     state = [tf.constant(value) for value in (*weights, *moments[0], *moments[1])]
     state = [tf.constant(0), tf.zeros(3), *state]
@@ -199,6 +206,9 @@ def bare_xla_loop(images, sizes, steps_a_call=64):
     count = len(weights)
 
     def loss_of(w, x, noise):
+        if flat:
+            parts = tf.split(w[0], [math.prod(shape) for shape in shapes])
+            w = [tf.reshape(part, shape) for part, shape in zip(parts, shapes, strict=True)]
         hidden = tf.nn.relu(x @ w[0] + w[1])
         hidden = tf.nn.relu(hidden @ w[2] + w[3])
         loc, root = tf.split(hidden @ w[4] + w[5], 2, axis=-1)
@@ -230,10 +240,15 @@ def bare_xla_loop(images, sizes, steps_a_call=64):
         w = [a - rate * b / (tf.sqrt(c) + 1e-7) for a, b, c in zip(w, m, v, strict=True)]
         return t, losses, *w, *m, *v
 
+    def steps_of_body(*state):
+        for _ in range(unroll):
+            state = step(*state)
+        return state
+
     @tf.function(jit_compile=True)
     def steps_in_one_call(state):
-        end = state[0] + steps_a_call
-        return tf.while_loop(lambda t, *_: t < end, step, state, maximum_iterations=steps_a_call)
+        end, most = state[0] + steps_a_call, steps_a_call // unroll
+        return tf.while_loop(lambda t, *_: t < end, steps_of_body, state, maximum_iterations=most)
 
     def run(steps):
         nonlocal state

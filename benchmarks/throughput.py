@@ -32,12 +32,14 @@ os.environ.setdefault("KERAS_VAE_QUIET", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # For rivals of TensorFlow that are not ours.
 
 import convolutional_rivals
+import loop_variants
 import residual_rivals
 import rivals
 
 import numpy as np
 
-ALL = rivals.RIVALS | convolutional_rivals.RIVALS | residual_rivals.RIVALS
+BY_NAME = rivals.RIVALS | loop_variants.RIVALS
+ALL = BY_NAME | convolutional_rivals.RIVALS | residual_rivals.RIVALS
 NETWORKS = convolutional_rivals.NETWORKS | residual_rivals.NETWORKS
 LIBRARIES = {
     "pytorch": "torch",
@@ -75,7 +77,9 @@ def main():
     add("--rounds", type=int, default=5, help="runs of each rival (5)")
     add("--steps", type=int, default=2048, help="training steps a run (2048)")
     add(
-        "--rivals", default=",".join(rivals.RIVALS), help=f"out of {', '.join(rivals.RIVALS)} (all)"
+        "--rivals",
+        default=",".join(rivals.RIVALS),
+        help=f"out of {', '.join(BY_NAME)} (all but those of loop_variants.py)",
     )
     add("--batch-sizes", help="numbers, separated by commas")
     add("--hidden-sizes", help="numbers, separated by commas")
@@ -88,8 +92,8 @@ def main():
     networks = options.networks.split(",") if options.networks else []
     if set(networks) - set(NETWORKS):
         parser.error(f"unknown network; known are {', '.join(NETWORKS)}")
-    if set(names) - set(rivals.RIVALS):
-        parser.error(f"unknown rival; known are {', '.join(rivals.RIVALS)}")
+    if set(names) - set(BY_NAME):
+        parser.error(f"unknown rival; known are {', '.join(BY_NAME)}")
     sizes = [
         rivals.Sizes(**{field: transform(int(number))})
         for field, numbers, transform in (
@@ -114,7 +118,7 @@ def compare_rivals(names, options):
     rates = {name: [1 / seconds for seconds in run.seconds] for (name, _), run in runs.items()}
     medians = {name: statistics.median(values) for name, values in rates.items()}
     ours = medians.get("ours")
-    print(f"\n{'':18} steps/s   from     to   first s   memory MiB   ours is")
+    print(f"\n{'':25} steps/s   from     to   first s   memory MiB   ours is")
     rows = []
     for (name, _), run in runs.items():
         # Of the same round, so that what else the machine did then cancels out.
@@ -137,7 +141,7 @@ def compare_rivals(names, options):
             else ""
         )
         print(
-            f"{name:18} {medians[name]:7.0f} {row['least']:6.0f} {row['most']:6.0f} "
+            f"{name:25} {medians[name]:7.0f} {row['least']:6.0f} {row['most']:6.0f} "
             f"{run.first:9.1f} {run.memory:12.0f}   {compared}"
         )
     write_csv(options.output_dir / "throughput.csv", rows)
@@ -317,7 +321,7 @@ def draw(path, rows):
     figure = Figure(figsize=(8, 0.42 * len(rows) + 1.4), layout="constrained")
     axes = figure.add_subplot()
     for row in rows:
-        name = NAMES[row["rival"]]
+        name = NAMES.get(row["rival"], row["rival"])
         median, least, most = (float(row[key]) for key in ("steps_per_second", "least", "most"))
         color = PALETTE[1] if row["rival"].startswith("ours") else PALETTE[0]
         axes.barh(name, median, color=color, alpha=0.75)
