@@ -108,7 +108,13 @@ class VAEDetector(OutlierMixin, BaseEstimator):
             epochs = max(1, min(200, 3000 // steps))
         arguments.count("epochs", epochs)
         self._seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        self.mean_, self.scale_ = X.mean(axis=0), X.std(axis=0)
+        with np.errstate(over="ignore", invalid="ignore"):
+            self.mean_, self.scale_ = X.mean(axis=0), X.std(axis=0)
+        if not np.isfinite(self.scale_).all():
+            raise ValueError(
+                "Columns must have a standard deviation in double precision. Received: values up "
+                f"to {np.abs(X).max():g}. Choose another unit, or take logarithms."
+            )
         # A column of one value says nothing until it has another, which is then as far as it is.
         self.scale_[self.scale_ <= 1e-12 * np.maximum(1, abs(self.mean_))] = 1.0
         self.model_ = self._model(X.shape[1])
