@@ -175,9 +175,8 @@ def _inferred(name, seen):
     """The kind, and why."""
     types = frames.pandas().api.types
     is_categorical = isinstance(seen.dtype, frames.pandas().CategoricalDtype)
-    if (types.is_bool_dtype(seen.dtype) and not is_categorical) or types.infer_dtype(
-        seen
-    ) == "boolean":
+    is_boolean = types.is_bool_dtype(seen.dtype) or types.infer_dtype(seen) == "boolean"
+    if is_boolean and not is_categorical:
         return "boolean", "true or false"
     if not types.is_numeric_dtype(seen.dtype) or is_categorical:
         known, _ = categories_of(name, seen)
