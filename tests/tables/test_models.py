@@ -84,8 +84,9 @@ def test_the_logger_tells_of_every_column_and_prints_lines_that_fit(tmp_path, ca
     steps, epochs = (pd.read_csv(logger.path) for logger in loggers)
     own = ["loss", "reconstruction_loss", "kl_loss", "elbo", "beta", "learning_rate"]
     assert list(steps) == ["step", *own, *groups]
-    validated = [f"val_{name}" for name in (*own[:-1], *groups)]
-    assert list(epochs) == ["step", "epoch", *own, *validated[:5], *groups, *validated[5:]]
+    validated = [f"val_{name}" for name in own[:-1]]
+    assert list(epochs)[:13] == ["step", "epoch", *own, *validated]
+    assert set(epochs.columns[13:]) == {*groups, *(f"val_{name}" for name in groups)}
     for prefix, logged in (("", steps), ("", epochs), ("val_", epochs)):
         terms = logged[[prefix + name for name in groups]]
         np.testing.assert_allclose(
@@ -97,7 +98,7 @@ def test_the_logger_tells_of_every_column_and_prints_lines_that_fit(tmp_path, ca
     assert max(map(len, lines)) < 70
     for line, terms in zip(lines[::3], steps[groups].to_numpy(), strict=True):
         parts = dict(part.rsplit(": ", 1) for part in line.strip().split(" - "))
-        assert "2 others" in parts or "1 others" in parts or len(parts) == len(groups)
+        assert "visits" in parts and any(name.endswith(" others") for name in parts)
         assert sum(map(float, parts.values())) == pytest.approx(terms.sum(), abs=5e-3)
 
 
