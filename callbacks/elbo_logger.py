@@ -2,6 +2,7 @@
 
 import math
 import os
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import keras
 
 from keras_vae.callbacks.helpers.frequency import POWER_OF_TWO, Frequency
+from keras_vae.callbacks.helpers.parts_line import parts_line
 from keras_vae.callbacks.helpers.run_callback import RunCallback
 from keras_vae.callbacks.helpers.step_table import StepTable, checked_names
 from keras_vae.callbacks.helpers.step_values import StepValues
@@ -16,6 +18,8 @@ from keras_vae.keras_internals import learning_rate_of
 from keras_vae.workers import scalar_value
 
 NAMES = ("loss", "reconstruction_loss", "kl_loss", "elbo", "beta", "learning_rate")
+# What a group of the likelihood's columns adds to the reconstruction is logged as this and a name.
+_GROUP = "reconstruction_loss_"
 
 # Wide enough to cover Keras's progress bar in a notebook, which cannot wipe a line.
 _NOTEBOOK_WIDTH = 160
@@ -34,7 +38,11 @@ class ELBOLogger(RunCallback):
 
         step,loss,reconstruction_loss,kl_loss,elbo,beta,learning_rate
 
-    without the columns that the model does not offer. The training step counts batches since the
+    without the columns that the model does not offer. What each group of a likelihood adds to the
+    reconstruction, each column of a table, say, follows as `reconstruction_loss_<name>`; in print
+    that is a line of its own below the row, with the smallest as one sum where there is no room.
+
+    The training step counts batches since the
     optimizer was made. A run that resumes, whether by `keras.callbacks.BackupAndRestore`, from a
     saved model or by a second `fit`, keeps the rows up to its first step and appends. A new run
     replaces the file.
@@ -49,8 +57,8 @@ class ELBOLogger(RunCallback):
             decade; an int N for every N steps; or `"epoch"`, whose rows are the epoch's means with
             the epoch's number and the validation's `val_` numbers. Defaults to `"power_of_two"`.
         names: Which numbers, in order. `"learning_rate"` and `"beta"` are asked of the optimizer
-            and of the model where `logs` do not hold them. Defaults to `("loss",
-            "reconstruction_loss", "kl_loss", "elbo", "beta", "learning_rate")`.
+            and of the model where `logs` do not hold them. Defaults to `None`: `("loss",
+            "reconstruction_loss", "kl_loss", "elbo", "beta", "learning_rate")`, and the groups'.
         print_table: Bool. Whether each row is also printed. Defaults to `True`.
         tensorboard: Bool. Whether each row is also written as TensorBoard scalars, below
             `FOLDER/tensorboard`; needs the package `tensorboard`. Defaults to `False`.
@@ -72,14 +80,15 @@ class ELBOLogger(RunCallback):
         self,
         folder: str | os.PathLike,
         frequency: str | int = POWER_OF_TWO,
-        names: Sequence[str] = NAMES,
+        names: Sequence[str] | None = None,
         print_table: bool = True,
         tensorboard: bool = False,
     ):
         super().__init__(folder, tensorboard)
         self.path = self.folder / "elbo.csv"
         self.frequency = Frequency(frequency)
-        self.names = checked_names(names)
+        self.names = NAMES if names is None else checked_names(names)
+        self._has_groups = names is None
         self.print_table = print_table
         columns = self.names
         if self.frequency.by_epoch:
@@ -131,6 +140,8 @@ class ELBOLogger(RunCallback):
 
     def _log(self, step, values):
         values = {**self._settings(step), **values, "step": step}
+        if self._has_groups:
+            self._table.admit(name for name in values if _is_of_group(name))
         row = {name: values[name] for name in self._table.names if name in values}
         with self.guard(f"write {self.path}"):
             self._table.add(row)
@@ -150,12 +161,30 @@ class ELBOLogger(RunCallback):
         return {name: value for name, value in settings.items() if value is not None}
 
     def _print(self, row):
-        columns = [name for name in self._table.names if name in row or name in self._table.columns]
+        columns = [
+            name
+            for name in self._table.names
+            if (name in row or name in self._table.columns) and not self._is_below(name)
+        ]
         lines = ["".join(_cell(name, row.get(name)) for name in columns)]
         if columns != self._header:
             self._header = columns
             lines.insert(0, "".join(_cell(name, _title(name)) for name in columns))
+        for prefix in ("", "val_"):
+            groups = {
+                name.removeprefix(prefix + _GROUP): row[name]
+                for name in row
+                if self._is_below(name) and name.startswith(prefix + _GROUP)
+            }
+            if groups:
+                margin = f"{prefix.rstrip('_'):>9} "
+                # Some terminals begin a line when the last column is written.
+                room = shutil.get_terminal_size().columns - 1 - len(margin)
+                lines.append(margin + parts_line(groups, room))
         print(self._fresh_line(lines), flush=True)
+
+    def _is_below(self, name):
+        return self._has_groups and _is_of_group(name)
 
     def _fresh_line(self, lines):
         """Puts lines where the progress bar stands; Keras draws it again below them."""
@@ -180,6 +209,10 @@ def _learning_rate(model, step):
             return float(schedule(step - 1))
     rate = getattr(optimizer, "learning_rate", None)
     return None if rate is None else scalar_value(rate)
+
+
+def _is_of_group(name):
+    return name.removeprefix("val_").startswith(_GROUP)
 
 
 def _title(name):

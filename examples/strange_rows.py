@@ -51,15 +51,12 @@ for name, values in scores.items():
     print(f"alarms among {name}: {alarm.is_strange(values).mean():.1%}")
 
 
-# The model's own columns are standardised.
-def standardised(rows):
-    """Rows as the detector's model takes them."""
-    return ((rows - detector.mean_) / detector.scale_).astype(np.float32)
-
-
 strangest = strange[[scores["malignant"].argmax()]]
 by_column = anomaly.attribution(
-    detector.model_, standardised(strangest), reference=standardised(held_out), progress=False
+    detector.model_,
+    detector.standardised(strangest),
+    reference=detector.standardised(held_out),
+    progress=False,
 )[0]
 print("what makes the strangest strange, in nats more than usual:")
 for column in by_column.argsort()[:-6:-1]:

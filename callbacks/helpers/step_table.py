@@ -58,6 +58,11 @@ class StepTable:
             write_whole(self.path, _csv(rows, self.columns))
         return rows
 
+    def admit(self, names: Iterable[str]):
+        """Lets rows have further columns, behind all others."""
+        self.names = tuple(dict.fromkeys((*self.names, *names)))
+        self._order = tuple(dict.fromkeys((*self._order, *self.names)))
+
     def add(self, row: Mapping):
         """Adds a row.
 
@@ -96,7 +101,7 @@ class StepTable:
             return []
         text = self.path.read_text(encoding="utf-8")
         # A process that was killed may have left part of a line, even one that reads as a row.
-        lines = text[: text.rfind("\n") + 1].splitlines()
+        lines = io.StringIO(text[: text.rfind("\n") + 1], newline="")
         rows = (_numbers(row) for row in csv.DictReader(lines))
         return [row for row in rows if row is not None]
 

@@ -26,8 +26,9 @@ _FURTHEST = 1e6
 class VAEDetector(OutlierMixin, BaseEstimator):
     """Trains a VAE on the rows of a table, and finds those that it cannot explain.
 
-    Columns are standardised by mean and standard deviation of the training rows; p(x|z) is a
-    Gaussian whose standard deviation, one for all standardised columns, is learned.
+    Columns are standardised by mean and standard deviation of the training rows, and values far
+    out brought nearer by the logarithm; p(x|z) is a Gaussian whose standard deviation, one for all
+    such columns, is learned.
 
     It has the conventions of scikit-learn: `score_samples` and `decision_function` are greater the
     more *usual* a row is, and `predict` gives 1 for those and -1 for outliers. The attributes that
@@ -45,13 +46,17 @@ class VAEDetector(OutlierMixin, BaseEstimator):
         beta: Float. Weight of the KL. Defaults to `1.0`.
         criterion: The score: `"negative_elbo"` with eight samples, `"negative_log_likelihood"` with
             a hundred, or `"reconstruction"`. Defaults to `"negative_elbo"`.
+        linear_within: Float above 0, k. Standard deviations of a column up to which values stay as
+            they are; further out x becomes k (1 + log(|x| / k)) with its sign, so that single
+            values far out do not make the scale for all. Defaults to `2.0`; `None` leaves all
+            values as they are.
         contamination: Float in (0, 0.5]. The share of the training rows that counts as outliers.
             Defaults to `0.1`.
         random_state: Int, `numpy.random.RandomState` or `None`, as everywhere in scikit-learn.
             Defaults to `None`: another training each time.
 
     Attributes:
-        model_: The trained `keras_vae.VAE` of standardised rows.
+        model_: The trained `keras_vae.VAE`, of rows as `standardised` gives them.
         mean_, scale_: `[columns]`, by which they are standardised.
         offset_: The score of training rows that `contamination` of them are below.
         decision_scores_: `[n]`. How strange the training rows are, in nats.
@@ -69,6 +74,7 @@ class VAEDetector(OutlierMixin, BaseEstimator):
         learning_rate=1e-3,
         beta=1.0,
         criterion="negative_elbo",
+        linear_within=2.0,
         contamination=0.1,
         random_state=None,
     ):
@@ -79,6 +85,7 @@ class VAEDetector(OutlierMixin, BaseEstimator):
         self.learning_rate = learning_rate
         self.beta = beta
         self.criterion = criterion
+        self.linear_within = linear_within
         self.contamination = contamination
         self.random_state = random_state
 
@@ -101,6 +108,8 @@ class VAEDetector(OutlierMixin, BaseEstimator):
             raise arguments.invalid(
                 "contamination", "a number above 0 and up to 0.5", self.contamination
             )
+        if self.linear_within is not None:
+            arguments.positive("linear_within", self.linear_within)
         batch_size = min(arguments.count("batch_size", self.batch_size), len(X))
         steps = -(-len(X) // batch_size)
         epochs = self.epochs
@@ -108,13 +117,19 @@ class VAEDetector(OutlierMixin, BaseEstimator):
             epochs = max(1, min(200, 3000 // steps))
         arguments.count("epochs", epochs)
         self._seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        self.mean_, self.scale_ = X.mean(axis=0), X.std(axis=0)
+        with np.errstate(over="ignore", invalid="ignore"):
+            self.mean_, self.scale_ = X.mean(axis=0), X.std(axis=0)
+        if not np.isfinite(self.scale_).all():
+            raise ValueError(
+                "Columns must have a standard deviation in double precision. Received: values up "
+                f"to {np.abs(X).max():g}. Choose another unit, or take logarithms."
+            )
         # A column of one value says nothing until it has another, which is then as far as it is.
         self.scale_[self.scale_ <= 1e-12 * np.maximum(1, abs(self.mean_))] = 1.0
         self.model_ = self._model(X.shape[1])
         # XLA takes longer to compile so small a model than it saves in a few thousand steps.
         self.model_.compile(keras.optimizers.Adam(self.learning_rate), jit_compile=False)
-        rows = datasets.from_arrays(self._rows(X), batch_size=batch_size, seed=self._seed)
+        rows = datasets.from_arrays(self._standardised(X), batch_size=batch_size, seed=self._seed)
         # What an epoch costs beside its steps is more than the few steps of a small table do.
         self.model_.fit(rows.repeat(epochs), verbose=0)
         self.decision_scores_ = self._strangeness(X)
@@ -143,6 +158,18 @@ class VAEDetector(OutlierMixin, BaseEstimator):
         """1 for usual rows and -1 for outliers, `[n]`."""
         return np.where(self.decision_function(X) < 0, -1, 1)
 
+    def standardised(self, X) -> np.ndarray:
+        """Rows as `model_` takes them, for whatever else it is asked, such as `attribution`.
+
+        Args:
+            X: `[n, columns]`.
+
+        Returns:
+            `[n, columns]`, float32.
+        """
+        check_is_fitted(self)
+        return self._standardised(validate_data(self, X, dtype=np.float64, reset=False))
+
     def _model(self, columns):
         latent_dim = self.latent_dim
         if latent_dim is None:
@@ -154,8 +181,12 @@ class VAEDetector(OutlierMixin, BaseEstimator):
         likelihood = Gaussian(1.0, learn_scale=True)
         return VAE(encoder, decoder, likelihood=likelihood, beta=self.beta, seed=self._seed)
 
-    def _rows(self, X):
-        return np.clip((X - self.mean_) / self.scale_, -_FURTHEST, _FURTHEST).astype(np.float32)
+    def _standardised(self, X):
+        rows = np.clip((X - self.mean_) / self.scale_, -_FURTHEST, _FURTHEST)
+        if self.linear_within is not None:
+            sizes = np.maximum(np.abs(rows) / self.linear_within, 1.0)
+            rows = rows / sizes * (1 + np.log(sizes))
+        return rows.astype(np.float32)
 
     def _strangeness(self, X):
-        return _CRITERIA[self.criterion](self.model_, self._rows(X), self._seed)
+        return _CRITERIA[self.criterion](self.model_, self._standardised(X), self._seed)

@@ -157,9 +157,25 @@ def series_of(values, dtype: str, index=None):
     pd = pandas()
     dtype = pd.api.types.pandas_dtype(dtype)
     kept = getattr(dtype, "numpy_dtype", dtype)
-    if isinstance(kept, np.dtype) and kept.kind in "iu":
+    # Integers, as categories may be, would lose digits among floating point bounds.
+    if isinstance(kept, np.dtype) and kept.kind in "iu" and np.asarray(values).dtype.kind == "f":
         bounds = np.iinfo(kept)
         # The greatest float64 that is not beyond, where the type has more digits.
         most = np.nextafter(float(bounds.max), 0) if bounds.bits > 53 else bounds.max
         values = np.clip(values, bounds.min, most).astype(kept)
     return pd.Series(values, index=index).astype(dtype)
+
+
+def filled(series, values):
+    """A series whose missing values are those of another, rounded where it holds integers.
+
+    A categorical series gets the categories that it lacks, without which values would be lost.
+    """
+    types, is_missing = pandas().api.types, series.isna()
+    if isinstance(series.dtype, pandas().CategoricalDtype):
+        needed = pandas().unique(values[is_missing.to_numpy()])
+        known = series.cat.categories
+        series = series.cat.add_categories([value for value in needed if value not in known])
+    if types.is_integer_dtype(series.dtype) and types.is_float_dtype(values.dtype):
+        values = series_of(np.round(values.to_numpy()), str(series.dtype), values.index)
+    return series.where(~is_missing, values.astype(series.dtype))

@@ -20,6 +20,8 @@ LEAST_DISPERSION = 0.5
 # Nats a row by which the log-normal must fit better than the Gaussian.
 CLEARLY = 0.1
 MANY_CATEGORIES = 1_000
+# Up to this every integer is a double.
+_EXACT = 2**53
 
 
 def infer_column(name, series, asked=None) -> Column:
@@ -49,6 +51,8 @@ def infer_column(name, series, asked=None) -> Column:
             f"Column {name!r} is constant: every value is {plain(seen.iloc[0])!r}, which tells "
             f"nothing of a row. Leave it out: `frame.drop(columns=[{name!r}])`."
         )
+    if kind != "category":
+        _check_digits(name, seen)
     reason = "as you said"
     if kind is None:
         kind, reason = _inferred(name, seen)
@@ -141,6 +145,20 @@ def _check_type(name, series):
     )
 
 
+def _check_digits(name, seen):
+    """Refuses integers whose last digits double precision does not keep, as identifiers have."""
+    if not frames.pandas().api.types.is_integer_dtype(seen.dtype):
+        return
+    furthest = max(abs(int(seen.min())), abs(int(seen.max())))
+    if furthest > _EXACT:
+        raise ValueError(
+            f"Column {name!r} has whole numbers that double precision does not keep, as "
+            f"identifiers are. Received: {furthest}. Leave it out: "
+            f"`frame.drop(columns=[{name!r}])`; where the last digits do not matter, "
+            f"`frame[{name!r}].astype(float)`; of categories say kinds={{{name!r}: 'category'}}."
+        )
+
+
 def _without_unit(dtype):
     return str(dtype).partition("[")[0]
 
@@ -156,9 +174,11 @@ def _of_dates(name, received):
 def _inferred(name, seen):
     """The kind, and why."""
     types = frames.pandas().api.types
-    if types.is_bool_dtype(seen.dtype) or types.infer_dtype(seen) == "boolean":
+    is_categorical = isinstance(seen.dtype, frames.pandas().CategoricalDtype)
+    is_boolean = types.is_bool_dtype(seen.dtype) or types.infer_dtype(seen) == "boolean"
+    if is_boolean and not is_categorical:
         return "boolean", "true or false"
-    if not types.is_numeric_dtype(seen.dtype):
+    if not types.is_numeric_dtype(seen.dtype) or is_categorical:
         known, _ = categories_of(name, seen)
         _check_number_of_categories(name, known, seen)
         return "category", f"{len(known)} categories"
@@ -170,7 +190,9 @@ def _inferred(name, seen):
             return kind, reason
     if values.min() > 0:
         logs = np.log(values)
-        gain = np.log(values.std()) - np.log(logs.std()) - logs.mean()
+        # A spread that leaves double precision is refused, or one of logarithms.
+        with np.errstate(over="ignore", under="ignore", divide="ignore"):
+            gain = np.log(values.std()) - np.log(logs.std()) - logs.mean()
         if gain > CLEARLY:
             better = f"above 0; log-normal fits better than Gaussian by {gain:.2f} nats a row"
             return "positive", better

@@ -162,12 +162,8 @@ class Table:
         decoded = self.decode(rows, index=given.index)
         filled = given.copy()
         for name in self.names:
-            is_missing = given[name].isna()
-            if is_missing.any():
-                values = decoded[name]
-                if given[name].dtype != values.dtype:
-                    values = values.astype(given[name].dtype)
-                filled[name] = given[name].where(~is_missing, values)
+            if given[name].isna().any():
+                filled[name] = frames.filled(given[name], decoded[name])
         return filled
 
     def log_scale(self, frame) -> np.ndarray:

@@ -8,7 +8,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 from sklearn.utils.estimator_checks import check_estimator
 
-from keras_vae.anomaly import VAEDetector
+from keras_vae.anomaly import VAEDetector, scores
 
 QUICK = {"hidden_sizes": (8,), "epochs": 3, "random_state": 0}
 
@@ -44,6 +44,25 @@ def test_its_attributes_are_those_of_both_libraries(fitted):
     np.testing.assert_array_equal(fitted.predict(x), 1 - 2 * fitted.labels_)
     assert fitted.offset_ == -fitted.threshold_
     np.testing.assert_allclose(fitted.mean_, x.mean(axis=0))
+
+
+def test_values_far_out_grow_by_the_logarithm(steps_one_by_one):
+    x = rows(60)
+    squashed, plain = (VAEDetector(**QUICK, linear_within=within).fit(x) for within in (2.0, None))
+    standardised = plain.standardised(x)
+    np.testing.assert_allclose(standardised, (x - x.mean(axis=0)) / x.std(axis=0), rtol=1e-5)
+    is_near = abs(standardised) <= 2
+    assert not is_near.all()
+    np.testing.assert_array_equal(squashed.standardised(x)[is_near], standardised[is_near])
+    far = x.mean(axis=0) + x.std(axis=0) * np.array([[2.0, -2.0, 2 * np.e, -2 * np.e**3, 4.0]])
+    np.testing.assert_allclose(
+        squashed.standardised(far)[0], [2, -2, 4, -8, 2 * (1 + np.log(2))], rtol=1e-5
+    )
+    expected = -squashed.score_samples(x)
+    found = scores.negative_elbo(
+        squashed.model_, squashed.standardised(x), 8, squashed._seed, progress=False
+    )
+    np.testing.assert_array_equal(found, expected)
 
 
 def test_a_seed_decides_all_and_nobody_elses_numbers_are_touched(steps_one_by_one):
@@ -83,6 +102,8 @@ def test_every_score_is_finite_however_far_out_a_row_is(criterion, steps_one_by_
         ({"batch_size": 1.5}, "`batch_size`"),
         ({"hidden_sizes": (0,)}, "`hidden_sizes`"),
         ({"latent_dim": 0}, "`latent_dim`"),
+        ({"linear_within": 0.0}, "`linear_within`"),
+        ({"linear_within": "2"}, "`linear_within`"),
     ],
 )
 def test_arguments_are_checked_by_fit(arguments, message):

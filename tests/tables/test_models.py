@@ -74,6 +74,34 @@ def test_fit_takes_frames_and_logs_every_column(tmp_path):
     assert "reconstruction_loss_km_h" in logged
 
 
+def test_the_logger_tells_of_every_column_and_prints_lines_that_fit(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "70")
+    frame = FRAME.rename(columns={"colour": "the colour that is seen from afar"})
+    model = make_model(frame)
+    loggers = [ELBOLogger(tmp_path / str(step), step) for step in (2, "epoch")]
+    model.fit(frame, validation_data=frame, epochs=2, batch_size=30, verbose=0, callbacks=loggers)
+    groups = [f"reconstruction_loss_{name}" for name in model.table.groups]
+    steps, epochs = (pd.read_csv(logger.path) for logger in loggers)
+    own = ["loss", "reconstruction_loss", "kl_loss", "elbo", "beta", "learning_rate"]
+    assert list(steps) == ["step", *own, *groups]
+    validated = [f"val_{name}" for name in own[:-1]]
+    assert list(epochs)[:13] == ["step", "epoch", *own, *validated]
+    assert set(epochs.columns[13:]) == {*groups, *(f"val_{name}" for name in groups)}
+    for prefix, logged in (("", steps), ("", epochs), ("val_", epochs)):
+        terms = logged[[prefix + name for name in groups]]
+        np.testing.assert_allclose(
+            terms.sum(axis=1), logged[f"{prefix}reconstruction_loss"], rtol=1e-5
+        )
+    lines = [line for line in capsys.readouterr().out.splitlines() if ": " in line]
+    # Of each epoch a step's line, the epoch's and that of its validation.
+    assert [line[:10].strip() for line in lines] == ["", "", "val"] * 2
+    assert max(map(len, lines)) < 70
+    for line, terms in zip(lines[::3], steps[groups].to_numpy(), strict=True):
+        parts = dict(part.rsplit(": ", 1) for part in line.strip().split(" - "))
+        assert "visits" in parts and any(name.endswith(" others") for name in parts)
+        assert sum(map(float, parts.values())) == pytest.approx(terms.sum(), abs=5e-3)
+
+
 def test_a_frame_trains_as_the_numbers_that_it_is_encoded_to_do():
     ours, encoded = make_model(), make_model()
     weights = np.linspace(0, 1, ROWS)

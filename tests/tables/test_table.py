@@ -190,3 +190,63 @@ def test_a_decoder_begins_with_every_column_as_it_was_seen():
     own = [place.start for name, place in table.groups.items() if name not in ("few", "colour")]
     variances = likelihood.variance().numpy()[0, own]
     np.testing.assert_allclose(variances, rows[:, own].var(axis=0), rtol=0.03)
+
+
+def test_large_numbers_that_differ_little_keep_what_they_differ_by():
+    values = 1e9 + 1e-4 * np.random.default_rng(0).normal(size=50)
+    frame = pd.DataFrame({"x": values, "price": np.round(np.random.default_rng(1).random(50), 2)})
+    table = Table.infer(frame, {"price": "number"}, verbose=False)
+    assert [column.decimals for column in table.columns] == [None, 2]
+    decoded = table.decode(table.encode(frame))
+    np.testing.assert_allclose(decoded["x"] - 1e9, values - 1e9, atol=1e-6)
+
+
+def test_pandas_categories_may_be_true_and_false():
+    frame = pd.DataFrame({"b": pd.Categorical([True, False, True, None] * 5), "x": np.arange(20.0)})
+    table = Table.infer(frame, {"x": "number"}, verbose=False)
+    assert table.columns[0].kind == "category"
+    table = Table.from_config(json.loads(json.dumps(table.get_config())))
+    rows = table.encode(frame)
+    place = table.groups["b"]
+    assert np.isnan(rows[3, place.start : place.stop]).all()
+    pd.testing.assert_frame_equal(table.decode(rows[:3]), frame[:3])
+
+
+def test_holes_are_filled_in_the_type_of_the_frame_that_is_given():
+    frame = pd.DataFrame(
+        {"c": pd.Categorical(["a", "b", "c"] * 10), "x": np.arange(30) / 2, "y": np.arange(30.0)}
+    )
+    table = Table.infer(frame, {"y": "number"}, verbose=False)
+    rows = table.encode(frame[2:3].assign(x=0.6, y=3.0)).repeat(3, axis=0)
+    given = pd.DataFrame(
+        {
+            "c": pd.Categorical(["a", None, "a"]),  # Which knows of no "c".
+            "x": pd.array([None, 1, 2], dtype="Int64"),
+            "y": pd.array([None, 1.0, None], dtype="Float64"),
+        },
+        index=["i", "i", "j"],
+    )
+    filled = table.fill(given, rows)
+    assert list(filled["c"]) == ["a", "c", "a"]
+    assert list(filled["c"].cat.categories) == ["a", "c"]
+    assert filled["x"].dtype == "Int64" and list(filled["x"]) == [1, 1, 2]
+    assert filled["y"].dtype == "Float64" and list(filled["y"]) == [3.0, 1.0, 3.0]
+    assert list(filled.index) == ["i", "i", "j"]
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("size", [1e-300, 1e300])
+def test_logarithms_of_numbers_of_any_size_are_those_of_a_positive_column(size):
+    values = size * np.exp(np.random.default_rng(0).normal(size=40))
+    frame = pd.DataFrame({"p": values, "x": np.arange(40.0)})
+    table = Table.infer(frame, {"p": "positive", "x": "number"}, verbose=False)
+    decoded = table.decode(table.encode(frame))
+    np.testing.assert_allclose(decoded["p"], values, rtol=1e-5)
+
+
+def test_identifiers_may_be_categories():
+    key = 2**60 + np.array([0, 1, 2] * 10)
+    frame = pd.DataFrame({"key": key, "x": np.random.default_rng(0).normal(size=30)})
+    table = Table.infer(frame, {"key": "category"}, verbose=False)
+    assert table.columns[0].width == 3
+    pd.testing.assert_series_equal(table.decode(table.encode(frame))["key"], frame["key"])

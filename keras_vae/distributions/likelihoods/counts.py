@@ -1,5 +1,7 @@
 """Counts: the Poisson, and the negative binomial where they vary more."""
 
+import math
+
 import keras
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
@@ -17,6 +19,8 @@ from keras_vae.requirements import Requirement, is_whole
 
 # Of logarithms of means, beyond which the exponential leaves what float32 counts exactly.
 _MOST_LOG_MEAN = 20.0
+# From this count on Stirling's series is exact in float32.
+_LARGE = 16.0
 SIZE_FACTORS = ("total",)
 
 
@@ -71,7 +75,7 @@ class Poisson(Counts):
     def distribution(self, parameters) -> tfd.Distribution:
         """p(x|z) from logarithms of means `[batch, *event]`."""
         log_mean = _bounded(tf.cast(parameters, tf.float32))
-        cls = tfd.Poisson if self.size_factor is None else _PoissonOfItsSize
+        cls = _Poisson if self.size_factor is None else _PoissonOfItsSize
         return over_pixels(cls(log_rate=log_mean))
 
 
@@ -108,11 +112,29 @@ class NegativeBinomial(Counts):
         return over_pixels(cls(dispersion, logits=_bounded(log_mean) - tf.math.log(dispersion)))
 
 
+class _Poisson(tfd.Poisson):
+    """Poisson of counts of any size.
+
+    x log(mean) - mean - log(x!) is a small difference of terms as large as x log(x), of which
+    float32 leaves nothing from a million on. For large x it is taken by the saddle point (Loader,
+    "Fast and accurate computation of binomial probabilities", 2000): with d = log(mean / x) it is
+    -x (e^d - 1 - d) - log(2 pi x) / 2 - 1 / (12 x).
+    """
+
+    def _log_prob(self, event):
+        x = tf.maximum(event, _LARGE)
+        d = self.log_rate - tf.math.log(x)
+        near = d**2 / 2 * (1 + d / 3 * (1 + d / 4 * (1 + d / 5 * (1 + d / 6))))
+        excess = tf.where(tf.abs(d) < 0.2, near, tf.math.expm1(d) - d)
+        of_large = -x * excess - tf.math.log(2 * math.pi * x) / 2 - 1 / (12 * x)
+        return tf.where(event < _LARGE, super()._log_prob(event), of_large)
+
+
 class _PoissonOfItsSize(tfd.Poisson):
     """Poisson whose means are multiplied by the mean count of what is scored."""
 
     def _log_prob(self, event):
-        return tfd.Poisson(log_rate=self.log_rate + _log_size(self, event)).log_prob(event)
+        return _Poisson(log_rate=self.log_rate + _log_size(self, event)).log_prob(event)
 
 
 class _NegativeBinomialOfItsSize(tfd.NegativeBinomial):

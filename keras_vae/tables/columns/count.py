@@ -8,6 +8,9 @@ from keras_vae import distributions
 from keras_vae.tables import frames
 from keras_vae.tables.columns.column import Column, softplus_inverse
 
+# Likelihoods of counts have means up to e^20.
+_LARGEST = math.floor(math.exp(20))
+
 
 class Count(Column):
     """Whole numbers from 0, as they are; an encoder sees their logarithms."""
@@ -37,6 +40,12 @@ class Count(Column):
     def learned(cls, name, series, **kwargs):
         """See the base class."""
         values = _whole(name, frames.numbers_of(name, series))
+        if np.nanmax(values) > _LARGEST:
+            raise ValueError(
+                f"Column {name!r} has counts that are larger than likelihoods of counts take. "
+                f"Expected: up to {_LARGEST}. Received: {np.nanmax(values):g}. Take it for a "
+                f"number: `Table.infer(frame, kinds={{{name!r}: 'number'}})`, or 'positive'."
+            )
         logs = np.log1p(values)
         return cls(
             name,

@@ -37,9 +37,17 @@ class Number(Column):
     @classmethod
     def learned(cls, name, series, **kwargs):
         """See the base class."""
-        values = cls._transformed(name, frames.numbers_of(name, series))
-        mean, scale = float(np.nanmean(values)), float(np.nanstd(values))
-        return cls(name, mean=mean, scale=scale, decimals=_decimals(series), **kwargs)
+        given = frames.numbers_of(name, series)
+        values = cls._transformed(name, given)
+        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+            mean, scale = float(np.nanmean(values)), float(np.nanstd(values))
+        if not (math.isfinite(mean) and 0 < scale < math.inf):
+            raise ValueError(
+                f"Column {name!r} has values of which double precision gives no standard "
+                f"deviation. Received: from {np.nanmin(given):g} to {np.nanmax(given):g}. Choose "
+                f"another unit, such as `frame[{name!r}] / {abs(np.nanmax(given)):.0e}`."
+            )
+        return cls(name, mean=mean, scale=scale, decimals=_decimals(series, given), **kwargs)
 
     @staticmethod
     def _transformed(name, values):
@@ -81,16 +89,19 @@ class Number(Column):
         return {**super().get_config(), **own}
 
 
-def _decimals(series):
+def _decimals(series, values):
     """To how many decimals values are rounded, or `None` where they are not."""
-    values = frames.numbers_of(series.name, series)
     values = values[~np.isnan(values)]
+    # Of large numbers that differ little, rounding must not take the differences.
+    with np.errstate(over="ignore", under="ignore"):
+        most = 1e-3 * values.std()
     is_single = "32" in str(series.dtype).lower() and "float" in str(series.dtype).lower()
     tolerance = 1e-6 if is_single else 1e-12
     for decimals in range(_MOST_DECIMALS + 1):
         # Most columns show on a few values that they have more.
         for some in (values[:1000], values):
-            if not np.isclose(np.round(some, decimals), some, rtol=tolerance, atol=0).all():
+            off = np.abs(np.round(some, decimals) - some)
+            if (off > np.minimum(tolerance * np.abs(some), most)).any():
                 break
         else:
             return decimals

@@ -114,3 +114,21 @@ def test_a_folder_that_was_removed_is_made_again(path):
     path.parent.rmdir()
     table.add({"step": 2, "loss": 2.0})
     assert path.read_text() == "step,loss\n2,2.0\n"
+
+
+def test_further_columns_come_behind_all_others(tmp_path):
+    table = StepTable(tmp_path / "t.csv", ("loss", "elbo"))
+    table.begin(0)
+    table.add({"step": 1, "loss": 1.0, "a": 9.0})
+    table.admit(["a", "b\nc", "loss"])
+    table.add({"step": 2, "loss": 2.0, "elbo": 3.0, "a": 4.0, "b\nc": 5.0})
+    names = ["step", "loss", "elbo", "a", "b\nc"]
+    assert table.columns == names
+    expected = [[1, 1.0, None, None, None], [2, 2.0, 3.0, 4.0, 5.0]]
+    # Read by another run, which knows of no further columns.
+    again = StepTable(tmp_path / "t.csv", ("loss", "elbo"))
+    for rows in (table.rows, again.begin(2)):
+        assert [[row[name] for name in names] for row in rows] == expected
+    again.admit(["a"])
+    again.add({"step": 3, "a": 6.0})
+    assert again.columns == names and again.rows[-1]["a"] == 6.0

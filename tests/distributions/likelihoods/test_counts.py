@@ -23,10 +23,29 @@ def negative_binomial(x, mean, dispersion):
 def test_poisson_is_scipys(log_mean):
     found = Poisson().distribution(np.full((6, 1), log_mean, "float32"))
     expected = stats.poisson.logpmf(COUNTS, np.exp(log_mean))
-    # A small difference of terms up to 24,000, in single precision.
-    np.testing.assert_allclose(found.log_prob(COUNTS[:, None]), expected, rtol=1e-4, atol=1e-2)
+    np.testing.assert_allclose(found.log_prob(COUNTS[:, None]), expected, rtol=1e-4, atol=1e-4)
     np.testing.assert_allclose(found.mean(), np.exp(log_mean), rtol=1e-5)
     np.testing.assert_allclose(found.variance(), np.exp(log_mean), rtol=1e-5)
+
+
+@pytest.mark.parametrize("count", [15, 16, 17, 1e3, 1e5, 1e6, 1e7, 4e8])
+def test_poisson_is_scipys_of_large_counts(count):
+    # About the mean, where terms as large as 8e9 nearly cancel, and far from it.
+    deviations = np.float32([0, 1, -3, 30]) / np.sqrt(count)
+    log_mean = tf.constant(np.float32(np.log(count)) + deviations)[:, None]
+    with tf.GradientTape() as tape:
+        tape.watch(log_mean)
+        found = Poisson().distribution(log_mean).log_prob(np.full((4, 1), count, "float32"))
+    mean = np.exp(np.float64(np.minimum(log_mean, 20.0)))[:, 0]
+    expected = stats.poisson.logpmf(count, mean)
+    # The logarithm of a mean has seven digits, of which a small error is one of many counts.
+    rtol = 1e-4 if count < 1e6 else 1e-2
+    np.testing.assert_allclose(found, expected, rtol=rtol, atol=0.02)
+    slope = tape.gradient(found, log_mean)[:, 0]
+    is_free = log_mean[:, 0] < 20
+    np.testing.assert_allclose(
+        slope[is_free], (count - mean)[is_free], rtol=1e-3, atol=3e-6 * count
+    )
 
 
 @pytest.mark.parametrize("raw", [-5.0, 0.0, 20.0])
