@@ -40,7 +40,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-SAMPLES = 200
 MODELS = ("VAE", "VampPriorVAE")
 
 
@@ -73,6 +72,8 @@ def main():
         "--patience", type=int, help="epochs without a better bound to stop after (50; pictures 20)"
     )
     add("--models", nargs="+", choices=MODELS, default=list(MODELS), help="for `bits` (both)")
+    add("--batch-size", type=int, default=100, help="for `bits` (100)")
+    add("--samples", type=int, default=200, help="an image, for `bits` (200)")
     add("--width", type=int, help="residual networks so wide (what `for_data` chooses)")
     add("--mirror", action="store_true", help="train on mirrored faces, too")
     add("--threads", type=int, default=0, help="of TensorFlow within an operation (0: its own)")
@@ -204,7 +205,7 @@ def curves(faces, options):
 def bits(faces, options):
     """Bits a dimension, with what is best on the images that choose."""
     heads = "".join(f"{name:>16}" for name in ("train", *faces.held_out))
-    print(f"{'model':14}{heads}  bits a dimension ({SAMPLES} samples)")
+    print(f"{'model':14}{heads}  bits a dimension ({options.samples} samples)")
     bits_of = faces.train[0].size * np.log(2)
     chart, curves_of = drawing.Chart((760, 460)), {}
     for name in options.models:
@@ -214,14 +215,14 @@ def bits(faces, options):
         if name == "VampPriorVAE":
             vae.pseudo_inputs.assign(faces.train[:: len(faces.train) // 100][:100])
         history = fit_while_it_helps(
-            vae, faces, options.steps or 10_000, 100, options.patience or 50
+            vae, faces, options.steps or 10_000, options.batch_size, options.patience or 50
         )
         found = [
-            evaluation.bits_per_dimension(vae, x, SAMPLES, progress=False)["bits_per_dimension"]
+            evaluation.bits_per_dimension(vae, x, options.samples, progress=False)
             for x in (faces.train, *faces.held_out.values())
         ]
         best = 1 + int(np.argmax(history["val_elbo"]))
-        numbers = "".join(f"{number:16.3f}" for number in found)
+        numbers = "".join(f"{figures['bits_per_dimension']:16.3f}" for figures in found)
         print(f"{name:14}{numbers}  epoch {best} of {len(history['elbo'])}", flush=True)
         curves_of[name] = [-np.array(history[key]) / bits_of for key in ("elbo", "val_elbo")]
     epochs = max(len(train) for train, _ in curves_of.values())

@@ -9,9 +9,9 @@ discretized logistic). `--whole` leaves the sides as they are.
 
 A network is named by its residual blocks a stage and its channels, as in `1x32`, which is the
 default; `0x32` is a plain stack, `1x32g` has group normalisation, `mlp` has 512 and 256 units. Each
-trains by Adam for so many steps in batches of 32, is looked at every so many, and the weights that
-are best on images that choose are kept. Seconds are those of the processor, with one thread, which
-other work on the machine does not change much.
+trains by Adam in batches of 32 until so many steps are done or the last of `--seconds` are over, is
+looked at every so many steps, and the weights that are best on images that choose are kept. Seconds
+are those of the processor, with one thread, which other work on the machine does not change much.
 
 Prints of each network and seed the milliseconds a step, the step that was best, the bound there on
 images of the training and held-out ones, and the best bound of the images that choose within so
@@ -68,9 +68,15 @@ def main():
     add("--faces", type=Path, help="an .npz with `images` (sprites are drawn)")
     add("--networks", nargs="+", default=["0x32", "1x32"], help="by name (0x32 1x32)")
     add("--seeds", type=int, nargs="+", default=[0], help="of weights, order and noise (0)")
-    add("--steps", type=int, default=600, help="training steps of each network (600)")
+    add("--steps", type=int, default=600, help="training steps of each network, at most (600)")
     add("--every", type=int, default=25, help="steps from one look to the next (25)")
-    add("--seconds", type=float, nargs="+", default=[15, 30, 60], help="to compare at (15 30 60)")
+    add(
+        "--seconds",
+        type=float,
+        nargs="+",
+        default=[15, 30, 60],
+        help="of training (15 30 60)",
+    )
     add("--latents", type=int, default=20, help="of each model (20)")
     add("--whole", action="store_true", help="images of their own size")
     options = parser.parse_args()
@@ -81,7 +87,9 @@ def main():
     names = [*(f"{limit:g} s" for limit in options.seconds), "best", "train", *images.held_out]
     heads = "".join(f"{name:>16}" for name in names)
     print(f"{len(images.train)} images of {images.train.shape[1:]}; {images.unit}")
-    print(f"{'network':9}{'seed':>5}{'weights':>10}{'ms/step':>9}{'step':>6}{heads}", flush=True)
+    print(
+        f"{'network':9}{'seed':>5}{'weights':>10}{'ms/step':>9}{'best step':>12}{heads}", flush=True
+    )
     for seed in options.seeds:
         for name in options.networks:
             print(line(name, seed, images, options), flush=True)
@@ -130,7 +138,7 @@ def line(name, seed, images, options):
     batches = keras_vae.datasets.from_arrays(images.train, batch_size=BATCH, seed=seed).repeat()
     vae.fit(batches, steps_per_epoch=2, verbose=0)
     spent, steps, best, within = 0.0, 2, (-np.inf, 0, vae.get_weights()), {}
-    while steps < options.steps:
+    while steps < options.steps and spent < max(options.seconds):
         start = time.process_time()
         vae.fit(batches, steps_per_epoch=options.every, verbose=0)
         spent, steps = spent + time.process_time() - start, steps + options.every
@@ -145,7 +153,7 @@ def line(name, seed, images, options):
     numbers = "".join(f"{images.per_nat * number:16.3f}" for number in found)
     weights = vae.encoder.count_params() + vae.decoder.count_params()
     milliseconds = 1000 * spent / (steps - 2)
-    return f"{name:9}{seed:5}{weights:10}{milliseconds:9.1f}{best[1]:6}{numbers}"
+    return f"{name:9}{seed:5}{weights:10}{milliseconds:9.1f}{best[1]:6}/{steps:5}{numbers}"
 
 
 if __name__ == "__main__":
