@@ -2,28 +2,32 @@
 
     python benchmarks/faces.py frey_faces.npz --what curves
     python benchmarks/faces.py frey_faces.npz --what bits
-    python benchmarks/faces.py olivetti_faces.npz --what networks
-    python benchmarks/faces.py FILE --what pictures
+    python benchmarks/faces.py olivetti_faces.npz --what pictures
 
-FILE holds `images`, uint8 `[n, height, width]`: the Frey faces, 1,965 consecutive frames of 28x20
-(of which 1,565 train, the next 200 choose and the last 200 test, as is customary), or the Olivetti
-faces, 400 of 64x64, ten of each of forty people in order (33 people train, two choose, and the last
-five test).
+FILE holds `images`, uint8 `[n, height, width]`, of one of two sets:
+
+- the Frey faces, 1,965 consecutive frames of 28x20, of which 1,565 train, the next 200 choose and
+  the last 200 are held out, as is customary;
+- the Olivetti faces, 400 of 64x64, ten pictures of each of forty people, in order. Of 35 people
+  eight pictures train, the ninth chooses and the tenth is held out; so are the last five people
+  altogether.
+
+Measurements:
 
 - `curves`: the bound against the training images seen for 2, 5, 10 and 20 latents, of Gaussian
   encoder and decoder with 200 hidden units, as figure 2 of Kingma & Welling (2014) has it. Written
   to curves.png.
-- `bits`: bits a dimension of a discretized logistic, for the VAE and the VampPrior.
-- `networks`: held-out bits a dimension and seconds a step of residual networks by depth and
-  normalisation, of a plain stack, and of an MLP.
+- `bits`: bits a dimension of a discretized logistic, for the VAE and the VampPrior, or those that
+  `--models` names. The bound while it learns is written to bits.png.
 - `pictures`: reconstructions of held-out faces, samples of the prior, and walks from one face of
-  the training to another, in reconstructions.png, samples.png and walk.png.
+  the training to another, in reconstructions.png, samples.png and walk.png. Of the Olivetti faces
+  two walks are between people, and two between the most different pictures of one.
 """
 
 import argparse
 import os
-import time
 from pathlib import Path
+from typing import NamedTuple
 
 os.environ.setdefault("KERAS_VAE_QUIET", "1")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
@@ -34,8 +38,25 @@ from keras_vae.distributions import DiscretizedLogistic, Gaussian
 
 import keras
 import numpy as np
+import tensorflow as tf
 
-SAMPLES = 200
+MODELS = ("VAE", "VampPriorVAE")
+
+
+class Faces(NamedTuple):
+    """Faces, float32 `[n, height, width, 1]` in [0, 1].
+
+    Attributes:
+        train: To train on.
+        choose: By which training is stopped.
+        held_out: By a name that says what is held out; the first are most like the training.
+        people: Int. How many people are in `train`, as many pictures of each, one behind the other.
+    """
+
+    train: np.ndarray
+    choose: np.ndarray
+    held_out: dict[str, np.ndarray]
+    people: int
 
 
 def main():
@@ -43,49 +64,88 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("file", type=Path, help="an .npz with `images`")
-    parser.add_argument(
-        "--what",
-        choices=("curves", "bits", "networks", "pictures"),
-        required=True,
-        help="which measurement",
+    add = parser.add_argument
+    add("file", type=Path, help="an .npz with `images`")
+    add("--what", choices=("curves", "bits", "pictures"), required=True, help="which measurement")
+    add("--steps", type=int, help="training steps of each model, at most (by the measurement)")
+    add(
+        "--patience", type=int, help="epochs without a better bound to stop after (50; pictures 20)"
     )
-    parser.add_argument("--steps", type=int, help="training steps of each model")
-    parser.add_argument(
-        "--output-dir", type=Path, default=Path("runs/faces"), help="folder (runs/faces)"
-    )
+    add("--models", nargs="+", choices=MODELS, default=list(MODELS), help="for `bits` (both)")
+    add("--batch-size", type=int, default=100, help="for `bits` (100)")
+    add("--samples", type=int, default=200, help="an image, for `bits` (200)")
+    add("--width", type=int, help="residual networks so wide (what `for_data` chooses)")
+    add("--mirror", action="store_true", help="train on mirrored faces, too")
+    add("--threads", type=int, default=0, help="of TensorFlow within an operation (0: its own)")
+    add("--output-dir", type=Path, default=Path("runs/faces"), help="folder (runs/faces)")
     options = parser.parse_args()
+    tf.config.threading.set_intra_op_parallelism_threads(options.threads)
     options.output_dir.mkdir(parents=True, exist_ok=True)
-    images = np.load(options.file, allow_pickle=False)["images"]
-    images = images[..., None].astype(np.float32) / 255
-    is_frey = images.shape[1:3] == (28, 20)
-    train, valid, test = np.split(images, [1565, 1765] if is_frey else [330, 350])
-    print(f"{len(train)} to train on, {len(test)} held out, {images.shape[1:3]}", flush=True)
-    run = {"curves": curves, "bits": bits, "networks": compare, "pictures": pictures}
-    run[options.what](train, valid, test, options)
+    faces = load(options.file)
+    held_out = ", ".join(f"{len(x)} {name}" for name, x in faces.held_out.items())
+    print(f"{len(faces.train)} to train on, {len(faces.choose)} choose, {held_out}", flush=True)
+    if options.mirror:
+        both = np.concatenate([faces.train, faces.train[:, :, ::-1]])
+        faces = faces._replace(train=both)
+    {"curves": curves, "bits": bits, "pictures": pictures}[options.what](faces, options)
 
 
-def fit(vae, train, steps):
-    """Trains for so many steps, and returns seconds a step, the first ones left out."""
+def load(path: Path, shrink: int = 1) -> Faces:
+    """The faces of a file, as they are split in the docstring of this program.
+
+    Args:
+        path: Of the file.
+        shrink: Means of so many by so many pixels, rounded to bytes, take their place.
+    """
+    images = np.load(path, allow_pickle=False)["images"]
+    count, height, width = images.shape
+    squares = images.reshape(count, height // shrink, shrink, width // shrink, shrink)
+    images = np.rint(squares.mean(axis=(2, 4)))[..., None].astype(np.float32) / 255
+    if (height, width) == (28, 20):
+        train, choose, test = np.split(images, [1565, 1765])
+        return Faces(train, choose, {"held out": test}, 1)
+    people = images.reshape(-1, 10, *images.shape[1:])
+    known, strangers = np.split(people, [-5])
+    return Faces(
+        np.concatenate(known[:, :8]),
+        known[:, 8],
+        {"other pictures": known[:, 9], "other people": np.concatenate(strangers)},
+        len(known),
+    )
+
+
+def model_of(cls, faces, likelihood, options, **arguments):
+    """A model of 20 latents."""
+    keras.utils.set_random_seed(0)
+    if options.width is None:
+        return cls.for_data(
+            faces.train, 20, likelihood=likelihood, verbose=False, seed=0, **arguments
+        )
+    shape, width = faces.train.shape[1:], options.width
+    return cls(
+        networks.residual_encoder(shape, 20, width=width),
+        networks.residual_decoder(shape, 20, width=width, likelihood=likelihood),
+        likelihood=likelihood,
+        seed=0,
+        **arguments,
+    )
+
+
+def fit_while_it_helps(vae, faces, steps, batch_size, patience):
+    """Trains until the bound of images that choose falls, at most so many steps.
+
+    Returns:
+        What `fit` remembers; the weights are those of the best epoch.
+    """
     vae.compile(keras.optimizers.Adam(1e-3))
-    data = keras_vae.datasets.from_arrays(train, batch_size=50, drop_remainder=True)
-    warm = min(20, steps // 2)
-    vae.fit(data.repeat(), steps_per_epoch=warm, epochs=1, verbose=0)
-    start = time.perf_counter()
-    vae.fit(data.repeat(), steps_per_epoch=steps - warm, epochs=1, verbose=0)
-    return (time.perf_counter() - start) / (steps - warm)
-
-
-def fit_while_it_helps(vae, train, valid, steps, batch_size, patience):
-    """Trains until the bound of images that choose falls, at most so many steps; counts epochs."""
-    vae.compile(keras.optimizers.Adam(1e-3))
-    data = keras_vae.datasets.from_arrays(train, batch_size=batch_size)
+    data = keras_vae.datasets.from_arrays(faces.train, batch_size=batch_size)
     stop = keras.callbacks.EarlyStopping(
         "val_elbo", mode="max", patience=patience, restore_best_weights=True
     )
-    epochs = steps // len(data)
-    fitted = vae.fit(data, validation_data=valid, epochs=epochs, verbose=0, callbacks=[stop])
-    return len(fitted.epoch)
+    epochs = max(1, steps // len(data))
+    return vae.fit(
+        data, validation_data=faces.choose, epochs=epochs, verbose=0, callbacks=[stop]
+    ).history
 
 
 class Bounds(keras.callbacks.Callback):
@@ -106,9 +166,10 @@ class Bounds(keras.callbacks.Callback):
         self.points.append((seen, *bounds))
 
 
-def curves(train, valid, test, options):
+def curves(faces, options):
     """The bound against the images seen, by the number of latents."""
     steps, batch_size = options.steps or 16_000, 100
+    train, test = faces.train, next(iter(faces.held_out.values()))
     chart = drawing.Chart((760, 460))
     print(f"{'latents':>8} {'images seen':>12} {'train':>8} {'test':>8}  bound in nats an image")
     everything = []
@@ -141,82 +202,82 @@ def curves(train, valid, test, options):
     chart.picture().save(options.output_dir / "curves.png")
 
 
-def bits(train, valid, test, options):
+def bits(faces, options):
     """Bits a dimension, with what is best on the images that choose."""
-    print(f"{'model':14} {'train':>7} {'test':>7}  bits a dimension ({SAMPLES} samples)")
-    members = {
-        "VAE": (keras_vae.VAE, {}),
-        "VampPriorVAE": (objectives.VampPriorVAE, {"num_pseudo_inputs": 100}),
-    }
-    for name, (cls, arguments) in members.items():
-        keras.utils.set_random_seed(0)
-        vae = cls.for_data(train, 20, verbose=False, seed=0, **arguments)
+    heads = "".join(f"{name:>16}" for name in ("train", *faces.held_out))
+    print(f"{'model':14}{heads}  bits a dimension ({options.samples} samples)")
+    bits_of = faces.train[0].size * np.log(2)
+    chart, curves_of = drawing.Chart((760, 460)), {}
+    for name in options.models:
+        cls = {"VAE": keras_vae.VAE, "VampPriorVAE": objectives.VampPriorVAE}[name]
+        arguments = {"num_pseudo_inputs": 100} if name == "VampPriorVAE" else {}
+        vae = model_of(cls, faces, DiscretizedLogistic(), options, **arguments)
         if name == "VampPriorVAE":
-            vae.pseudo_inputs.assign(train[::15][:100])
-        epochs = fit_while_it_helps(vae, train, valid, options.steps or 10_000, 100, 50)
-        found = [
-            evaluation.bits_per_dimension(vae, x, SAMPLES, progress=False)["bits_per_dimension"]
-            for x in (train, test)
-        ]
-        print(f"{name:14} {found[0]:7.3f} {found[1]:7.3f}  after {epochs} epochs")
-
-
-def compare(train, valid, test, options):
-    """Networks beside each other: what they learn, and in what time."""
-    kinds = {
-        "mlp": ("mlp", {"hidden_sizes": (512,)}),
-        "plain stack": ("residual", {"depth": 0}),
-        "depth 1": ("residual", {"depth": 1}),
-        "depth 2": ("residual", {"depth": 2}),
-        "depth 1, group": ("residual", {"depth": 1, "normalization": "group"}),
-    }
-    steps = options.steps or 1000
-    print(
-        f"{'network':16} {'train':>7} {'test':>7} {'ms/step':>8} {'weights':>9}  (bits a dimension)"
-    )
-    for name, (kind, arguments) in kinds.items():
-        keras.utils.set_random_seed(0)
-        likelihood = DiscretizedLogistic()
-        if kind == "residual":
-            arguments = {**arguments, "width": 16}
-        encoder = getattr(networks, f"{kind}_encoder")(train.shape[1:], 20, **arguments)
-        decoder = getattr(networks, f"{kind}_decoder")
-        decoder = decoder(train.shape[1:], 20, likelihood=likelihood, **arguments)
-        vae = keras_vae.VAE(encoder, decoder, likelihood, seed=0)
-        seconds = fit(vae, train, steps)
-        found = [
-            evaluation.bits_per_dimension(vae, x, 50, progress=False)["bits_per_dimension"]
-            for x in (train, test)
-        ]
-        size = vae.encoder.count_params() + vae.decoder.count_params()
-        print(
-            f"{name:16} {found[0]:7.3f} {found[1]:7.3f} {1000 * seconds:8.1f} {size:9}", flush=True
+            vae.pseudo_inputs.assign(faces.train[:: len(faces.train) // 100][:100])
+        history = fit_while_it_helps(
+            vae, faces, options.steps or 10_000, options.batch_size, options.patience or 50
         )
+        found = [
+            evaluation.bits_per_dimension(vae, x, options.samples, progress=False)
+            for x in (faces.train, *faces.held_out.values())
+        ]
+        best = 1 + int(np.argmax(history["val_elbo"]))
+        numbers = "".join(f"{figures['bits_per_dimension']:16.3f}" for figures in found)
+        print(f"{name:14}{numbers}  epoch {best} of {len(history['elbo'])}", flush=True)
+        curves_of[name] = [-np.array(history[key]) / bits_of for key in ("elbo", "val_elbo")]
+    epochs = max(len(train) for train, _ in curves_of.values())
+    seen = np.concatenate(
+        [np.concatenate([train[2:], chosen[2:]]) for train, chosen in curves_of.values()]
+    )
+    for index, (name, (train, chosen)) in enumerate(curves_of.items()):
+        x, color = np.arange(1, len(train) + 1), drawing.PALETTE[index]
+        chart.line(f"{name} a", x, train, color=color, label=f"{name}, training")
+        chart.line(
+            f"{name} b", x, chosen, color=color, ls="--", label=f"{name}, images that choose"
+        )
+    chart.scale("x", 1, epochs, False, "epochs")
+    chart.scale("y", seen.min(), min(8, seen.max()), False, "bound (bits a dimension)")
+    chart.picture().save(options.output_dir / "bits.png")
 
 
-def pictures(train, valid, test, options):
-    """Reconstructions, samples and a walk of one model."""
-    keras.utils.set_random_seed(0)
-    likelihood = Gaussian()
-    vae = keras_vae.VAE.for_data(train, 20, likelihood=likelihood, seed=0)
-    fit_while_it_helps(vae, train, valid, options.steps or 4000, 50, 20)
-    chosen = test[:: max(1, len(test) // 10)][:10]
-    grid = np.stack([chosen, vae.reconstruct(chosen).numpy()])
-    folder = options.output_dir
-    drawing.image_grid(grid, scale=2).save(folder / "reconstructions.png")
+def pictures(faces, options):
+    """Reconstructions, samples and walks of one model."""
+    vae = model_of(keras_vae.VAE, faces, Gaussian(), options)
+    history = fit_while_it_helps(vae, faces, options.steps or 4000, 50, options.patience or 20)
+    print(f"best after epoch {1 + int(np.argmax(history['val_elbo']))} of {len(history['elbo'])}")
+    folder, rows = options.output_dir, []
+    for test in faces.held_out.values():
+        chosen = test[:: max(1, len(test) // 10)][:10]
+        rows += [chosen, vae.reconstruct(chosen).numpy()]
+    drawing.image_grid(np.stack(rows), scale=2).save(folder / "reconstructions.png")
     samples = vae.sample(40, seed=0).numpy()
-    drawing.image_grid(samples.reshape(4, 10, *train.shape[1:]), scale=2).save(
+    drawing.image_grid(samples.reshape(4, 10, *samples.shape[1:]), scale=2).save(
         folder / "samples.png"
     )
-    # Of a film's last frames all are alike: the walk is between faces of the training.
-    faces = train[:: len(train) // 10][:10]
-    walked = vae.interpolate(faces[[0, 2, 4]], faces[[5, 7, 9]]).numpy()
+    walked = vae.interpolate(*ends_of_walks(faces)).numpy()
     drawing.image_grid(walked, scale=2).save(folder / "walk.png")
-    for name, x in (("train", train), ("test", test)):
+    for name, x in {"train": faces.train, **faces.held_out}.items():
         found = evaluation.evaluate_elbo(vae, x, progress=False)
         error = evaluation.reconstruction_error(vae, x, progress=False)["mean_squared_error"]
         print(f"{name}: elbo {found['elbo']:.1f}, rate {found['rate']:.1f}, mse {error:.5f}")
     print(f"wrote reconstructions.png, samples.png and walk.png into {folder}")
+
+
+def ends_of_walks(faces):
+    """Pairs of faces of the training: of a film's last frames all are alike."""
+    if faces.people == 1:
+        spread = faces.train[:: len(faces.train) // 10][:10]
+        return spread[[0, 2, 4]], spread[[5, 7, 9]]
+    people = faces.train[: 8 * faces.people].reshape(faces.people, 8, -1)
+    distances = ((people[:, :, None] - people[:, None]) ** 2).mean(axis=-1)
+    one_person = []
+    for person in np.argsort(distances.max(axis=(1, 2)))[-2:]:
+        one_person.append(
+            8 * person + np.array(np.unravel_index(distances[person].argmax(), (8, 8)))
+        )
+    between = [(0, 8 * 17), (8 * 9, 8 * 30)]
+    first, last = np.array([*between, *one_person]).T
+    return faces.train[first], faces.train[last]
 
 
 if __name__ == "__main__":

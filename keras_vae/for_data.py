@@ -6,6 +6,7 @@ and comes with the code that says the same in full. What the data do not tell is
 
 import math
 import sys
+import warnings
 from typing import NamedTuple
 
 import keras
@@ -66,6 +67,8 @@ def model_for(cls, x, latent_dim, likelihood, kind, verbose, settings):
     looked = _look(x)
     events = looked.examples
     shape = events.shape[1:]
+    if kind is None:
+        _refuse_one_image(looked)
     kind, why_kind = _kind(shape, kind)
     has_holes = bool(np.isnan(events).any())
     missing = arguments.flag("missing", settings.pop("missing", has_holes))
@@ -129,6 +132,21 @@ def _look(x):
             "Columns of several kinds are a table. "
             f"Received: {type(x).__name__}. Use `keras_vae.tables.TableVAE.for_data(frame)`, or "
             "pass one array of numbers, `frame.to_numpy()`."
+        )
+    if np.ma.isMaskedArray(x):
+        raise ValueError(
+            "The mask of an array would be lost. Received: MaskedArray. Pass `x.filled(np.nan)`: "
+            "NaN is what was not observed."
+        )
+    if hasattr(x, "toarray"):
+        raise ValueError(
+            f"Networks take dense arrays. Received: {type(x).__name__}. Pass `x.toarray()`, or "
+            "batches of it."
+        )
+    if isinstance(x, tf.RaggedTensor):
+        raise ValueError(
+            "Expected one array [n, *event]. Received: RaggedTensor of differing shapes. For "
+            "series of several lengths use `keras_vae.datasets.pad_series`."
         )
     try:
         x = np.asarray(x)
@@ -208,6 +226,43 @@ def _checked(looked):
             + ("one example" if len(values) < 2 else f"{np.nanmin(values):g} everywhere")
         )
     return looked
+
+
+def _refuse_one_image(looked):
+    """Refuses a single image, whose rows would be taken for series or for rows of a table."""
+    shape = looked.examples.shape[1:]
+    is_array = looked.num_examples is not None
+    is_square = is_array and looked.num_examples == shape[0]
+    values = looked.examples[~np.isnan(looked.examples)]
+    if len(shape) > 2 or values.min() < 0 or values.max() > 1:
+        return
+    if len(shape) == 1:
+        like_one = is_square and _are_grey_levels(values)
+    elif event_kind(shape) == "series" and shape[1] in (1, 3, 4):
+        like_one = is_square or _are_grey_levels(values)
+    else:
+        return
+    if like_one:
+        kind = "series" if len(shape) == 2 else "rows"
+        received = (
+            f"shape {(looked.num_examples, *shape)}" if is_array else f"batches of events {shape}"
+        )
+        advice = (
+            "A single image `x` is `x[None]`, and one is too few to learn from"
+            if is_array
+            else "A data set of single images is batched by `dataset.batch(128)`"
+        )
+        raise ValueError(
+            f"This may be one image [height, width, channels]. Received: {received}, values "
+            f"between 0 and 1. {advice}; if it holds {kind}, pass `kind={kind!r}`."
+        )
+
+
+def _are_grey_levels(values):
+    """Whether they are multiples of 1/255, and not zeros and ones alone."""
+    on_levels = distributions.DiscretizedLogistic().requirements()[0].fits
+    is_edge = (values == 0) | (values == 1)
+    return bool(np.all(on_levels(tf.constant(values)))) and not is_edge.all()
 
 
 def _kind(shape, given):
@@ -297,17 +352,24 @@ def _likelihood(events):
                 f"values in [0, 1], {share:.0%} of them 0 or 1, as of ink on paper (their cross-"
                 "entropy, which is no density of grey values)",
             )
-        on_levels = distributions.DiscretizedLogistic().requirements()[0].fits
-        if events.ndim == 4 and bool(np.all(on_levels(tf.constant(values)))):
+        if events.ndim == 4 and _are_grey_levels(values):
             return Part(distributions, "DiscretizedLogistic"), "256 grey levels from 0 to 1"
         return (
             Part(distributions, "Gaussian"),
             "values in [0, 1] between grey levels; one scale, which is learned",
         )
+    if events.ndim == 4 and low >= 0 and 1 < high <= 255:
+        raise ValueError(
+            "Images should have values from 0 to 1. "
+            f"Received: values from {low:g} to {high:g}. If 255 is white, pass `x / 255`."
+        )
     flat = events.reshape(len(events), -1)
-    mean, deviation = np.nanmean(flat, axis=0), np.nanstd(flat, axis=0)
+    with warnings.catch_warnings():
+        # Of what was never observed, as behind the end of the longest series.
+        warnings.simplefilter("ignore", RuntimeWarning)
+        mean, deviation = np.nanmean(flat, axis=0), np.nanstd(flat, axis=0)
     whole = float(np.nanstd(flat))
-    if abs(mean).max() > 10 or deviation.max() > 10 or not whole > 0.05:
+    if np.nanmax(abs(mean)) > 10 or np.nanmax(deviation) > 10 or not whole > 0.05:
         raise ValueError(
             "Values should have a mean near 0 and a standard deviation near 1. Received: values "
             f"from {low:g} to {high:g}. Standardise them, `x = (x - x.mean(axis=0)) / "

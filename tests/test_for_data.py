@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import scipy.sparse
 import tensorflow as tf
 
 import keras_vae
@@ -63,6 +64,10 @@ CHOSEN = {
     "a data set": (lambda: batches(binary(28, 28, 1)), "mlp", "Bernoulli", False),
     "with labels": (lambda: batches(normal(12), np.arange(40)), "mlp", "Gaussian", False),
     "a tuple": (lambda: (normal(12), np.arange(40)), "mlp", "Gaussian", False),
+    "as many rows as columns": (lambda: normal(40), "mlp", "Gaussian", False),
+    "as many series as steps": (lambda: normal(40, 3), "conv_series", "Gaussian", False),
+    "scaled series": (lambda: RANDOM.random((40, 64, 3)), "conv_series", "Gaussian", False),
+    "yes and no in time": (lambda: binary(64, 1), "conv_series", "Bernoulli", False),
     "a list": (lambda: normal(12).tolist(), "mlp", "Gaussian", False),
 }
 
@@ -165,6 +170,25 @@ REFUSED = {
     "a data set of dicts": (
         lambda: tf.data.Dataset.from_tensors({"x": normal(3)}),
         "a data set of batches",
+    ),
+    "one grey image": (lambda: bytes_of(40)[..., None], r"one image .*\(40, 40, 1\).*x\[None\]"),
+    "one colour photograph": (
+        lambda: bytes_of(64, 3),
+        r"one image .*Received: shape \(40, 64, 3\)",
+    ),
+    "one resized image": (lambda: RANDOM.random((32, 32, 3)), r"one image .*kind='series'"),
+    "one grey image of two axes": (lambda: bytes_of(40), r"one image .*kind='rows'"),
+    "images that are not batched": (
+        lambda: tf.data.Dataset.from_tensor_slices(bytes_of(28, 28, 1)),
+        r"batches of events \(28, 1\).*`dataset.batch\(128\)`",
+    ),
+    "images up to 255": (lambda: 255 * RANDOM.random((40, 8, 8, 1)), r"`x / 255`"),
+    "a masked array": (lambda: np.ma.masked_array(normal(3)), r"x.filled\(np.nan\)"),
+    "a sparse matrix": (lambda: scipy.sparse.eye(9), r"dia_matrix.*x.toarray\(\)"),
+    "a ragged tensor": (lambda: tf.ragged.constant([[1.0], [2.0, 3.0]]), "pad_series"),
+    "unscaled, and a column without values": (
+        lambda: np.where(np.arange(3) == 1, np.nan, 1e3 * normal(3)),
+        "Standardise them",
     ),
     "a data set of bytes": (lambda: batches(np.zeros((4, 8, 8, 1), "uint8")), "/ 255"),
 }

@@ -1,12 +1,15 @@
 """`from_folder`: the images of a folder as batches for `fit`."""
 
+import collections
 import os
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
 import keras
 import numpy as np
 import tensorflow as tf
+from PIL import Image
 
 from keras_vae import arguments
 from keras_vae.datasets.arrays import (
@@ -21,6 +24,10 @@ from keras_vae.datasets.arrays import (
 COLORS = {"grey": 1, "rgb": 3, "rgba": 4}
 FITS = ("crop", "pad", "stretch")
 _SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
+# Images that are not read, of which somebody may expect it.
+_OTHER_IMAGES = (".avif", ".heic", ".jfif", ".jp2", ".tif", ".tiff", ".webp")
+# Of EXIF: how a camera was held.
+_ORIENTATION = 0x0112
 
 
 def from_folder(
@@ -40,7 +47,10 @@ def from_folder(
     """The images of a folder and those below it, resized, as float32 batches in [0, 1].
 
     Files of the kinds BMP, GIF (of which the first frame counts), JPEG and PNG are read, in the
-    order of their paths; others are left alone. A folder that fits into `memory_limit` once it is
+    order of their paths; others are left alone, and so is what is hidden, by a name, or that of a
+    folder, that begins with a dot. Photographs are turned upright, as their EXIF says. Where three
+    channels or one are asked for, transparency is left out, and a warning says so; so does one of
+    images of other kinds, such as WebP. A folder that fits into `memory_limit` once it is
     resized is decoded once and held as bytes; a larger one is decoded anew every epoch. Both are
     shuffled as a whole, in an order that is a function of `(seed, epoch)` alone, an epoch being one
     iteration over the returned object.
@@ -73,8 +83,8 @@ def from_folder(
 
     Raises:
         ValueError: If an argument is invalid, there is no such folder, there are no images in it,
-            or one cannot be read; of a folder that is not held in memory the last is found out when
-            it is iterated over.
+            or one cannot be read. Of a folder that is not held in memory the heads of the files are
+            looked at; one that is damaged further on is found out when it is iterated over.
     """
     check_batching(batch_size, None, seed, 0)
     size = arguments.counts("image_size", image_size)
@@ -97,18 +107,20 @@ def from_folder(
                 f"A share of {validation_split} of {len(files)} images leaves none on one side. "
                 "Pass another `validation_split`, or more images."
             )
+    orientations = _orientations(files, color)
     reader = _Reader(size, color, fit)
 
     def batches(chosen, is_training):
         chosen = np.sort(chosen)
         paths = [files[index] for index in chosen]
+        turned = orientations[chosen]
         its_labels = labels[chosen] if with_labels else None
         settings = (batch_size, shuffle and is_training, drop_remainder, seed)
         if len(paths) * reader.num_bytes <= memory_limit:
-            images = reader.read_all(paths)
+            images = reader.read_all(paths, turned)
             found = from_arrays(images, its_labels, *settings[:2], None, *settings[2:])
         else:
-            found = _streamed(reader, paths, its_labels, *settings)
+            found = _streamed(reader, paths, turned, its_labels, *settings)
         return found if augment is None or not is_training else found.map(_augmented(augment))
 
     if validation_split is None:
@@ -121,11 +133,20 @@ def _files(folder, with_labels):
     root = Path(arguments.path("folder", folder))
     if not root.is_dir():
         raise ValueError(f"There is no folder {str(root)!r}. Received: folder={folder!r}")
-    files = sorted(path for path in root.rglob("*") if path.suffix.lower() in _SUFFIXES)
+    found = sorted(path for path in root.rglob("*") if not _is_passed_over(path, root))
+    files = [path for path in found if path.suffix.lower() in _SUFFIXES]
+    others = collections.Counter(path.suffix.lower() for path in found)
+    others = ", ".join(f"{others[kind]} of {kind}" for kind in _OTHER_IMAGES if others[kind])
     if not files:
         raise ValueError(
             f"There are no images in {str(root)!r} or below it. Expected: files that end in "
-            f"{', '.join(_SUFFIXES)}"
+            f"{', '.join(_SUFFIXES)}" + (f". There are {others}." if others else "")
+        )
+    if others:
+        warnings.warn(
+            f"{str(root)!r} has images that are not read: {others}. Convert them to PNG or JPEG, "
+            "or move them away.",
+            stacklevel=3,
         )
     if not with_labels:
         return [str(path) for path in files], None
@@ -139,6 +160,55 @@ def _files(folder, with_labels):
     return [str(path) for path in files], np.unique(classes, return_inverse=True)[1]
 
 
+def _is_passed_over(path, root):
+    """Whether a path is a folder, or hidden, or in what is hidden: copies that others keep."""
+    return any(part.startswith(".") for part in path.relative_to(root).parts) or path.is_dir()
+
+
+def _orientations(files, color):
+    """How each image is turned, int32 `[n]` in EXIF's numbers, by the head of its file."""
+    found, transparent = np.ones(len(files), np.int32), 0
+    for index, path in enumerate(files):
+        try:
+            with Image.open(path) as image:
+                found[index] = _orientation(image)
+                is_palette_bmp = image.format == "BMP" and image.mode == "P"
+                transparent += "A" in image.mode or "transparency" in image.info
+        except (OSError, SyntaxError, ValueError):
+            raise ValueError(_unreadable(path)) from None
+        if is_palette_bmp:
+            # TensorFlow takes the numbers of its colours for grey levels.
+            raise ValueError(
+                f"{path!r} is a BMP with a palette, which is not read. Convert it to PNG."
+            )
+    if transparent and COLORS[color] < 4:
+        warnings.warn(
+            f"{transparent} of {len(files)} images have an alpha channel, which {color!r} leaves "
+            "out: what is transparent has the colour that is stored below. Pass `color='rgba'`, or "
+            "paint a background into them.",
+            stacklevel=3,
+        )
+    return found
+
+
+def _orientation(image):
+    """From 1, upright, to 8."""
+    # Of other kinds TensorFlow's reader and viewers know no such thing.
+    orientation = image.getexif().get(_ORIENTATION, 1) if image.format == "JPEG" else 1
+    return orientation if orientation in range(1, 9) else 1
+
+
+def _upright(image, orientation):
+    """An image as it was seen, from how it is stored."""
+    image = tf.cond(orientation >= 5, lambda: tf.transpose(image, (1, 0, 2)), lambda: image)
+    for axis, mirrored in ((0, (3, 4, 7, 8)), (1, (2, 3, 6, 7))):
+        is_mirrored = tf.reduce_any(orientation == tf.constant(mirrored))
+        image = tf.cond(
+            is_mirrored, lambda x=image, axis=axis: tf.reverse(x, [axis]), lambda x=image: x
+        )
+    return image
+
+
 class _Reader:
     """Reads image files as bytes of one size."""
 
@@ -147,26 +217,27 @@ class _Reader:
         self.channels = COLORS[color]
         self.num_bytes = size[0] * size[1] * self.channels
 
-    def read(self, path):
+    def read(self, path, orientation):
         """One image, uint8 `[height, width, channels]`."""
         # Of BMP TensorFlow makes no grey image itself.
         channels = max(3, self.channels)
         image = tf.io.decode_image(tf.io.read_file(path), channels, expand_animations=False)
+        image = _upright(image, orientation)
         if self.channels == 1:
             image = tf.image.rgb_to_grayscale(image)
         image = self._resized(image)
         image = tf.cast(tf.clip_by_value(tf.round(image), 0, 255), tf.uint8)
         return tf.ensure_shape(image, (*self.size, self.channels))
 
-    def read_all(self, paths):
+    def read_all(self, paths, orientations):
         """All of them, uint8 `[n, height, width, channels]`."""
         images = np.empty((len(paths), *self.size, self.channels), np.uint8)
-        dataset = tf.data.Dataset.from_tensor_slices(paths)
+        dataset = tf.data.Dataset.from_tensor_slices((_as_bytes(paths), orientations))
         try:
             read = dataset.map(self.read, num_parallel_calls=PARALLEL_CALLS).as_numpy_iterator()
             for index, image in enumerate(read):
                 images[index] = image
-        except tf.errors.InvalidArgumentError:
+        except tf.errors.OpError:
             raise ValueError(_unreadable(self._first_unreadable(paths))) from None
         return images
 
@@ -190,21 +261,28 @@ class _Reader:
     def _first_unreadable(self, paths):
         for path in paths:
             try:
-                self.read(path)
-            except tf.errors.InvalidArgumentError:
+                self.read(os.fsencode(path), tf.constant(1))
+            except tf.errors.OpError:
                 return path
         return paths[0]
 
 
-def _streamed(reader, paths, labels, batch_size, shuffle, drop_remainder, seed):
+def _as_bytes(paths):
+    """Names as the system has them: not all are text."""
+    return [os.fsencode(path) for path in paths]
+
+
+def _streamed(reader, paths, orientations, labels, batch_size, shuffle, drop_remainder, seed):
     """Batches that are read from disk as they are needed."""
     with tf.device("CPU:0"):
-        paths = tf.constant(paths)
+        names = tf.constant(_as_bytes(paths))
+        turned = tf.constant(orientations)
         labels = None if labels is None else tf.constant(labels)
 
     def take(rows, draw):
         del draw  # Nothing here is random.
-        images = tf.map_fn(reader.read, tf.gather(paths, rows), fn_output_signature=tf.uint8)
+        chosen = tf.gather(names, rows), tf.gather(turned, rows)
+        images = tf.map_fn(lambda one: reader.read(*one), chosen, fn_output_signature=tf.uint8)
         images = scaled(tf.ensure_shape(images, (None, *reader.size, reader.channels)))
         return images if labels is None else (images, tf.gather(labels, rows))
 

@@ -23,26 +23,44 @@ from keras_vae.networks.parts import (
 
 # Sines and cosines that tell a step its place, from one wave in the whole series to 2^7.
 _WAVES = 8
+# A recurrent layer takes one step after the other: longer series are read in windows.
+_MOST_STEPS = 128
 
 
 @keras.saving.register_keras_serializable(package="keras_vae")
 class AnyObserved(layers.Layer):
     """Which steps of a series have anything observed: the mask of a recurrent layer.
 
+    Args:
+        window: Int. Steps that the recurrent layer takes at once. Defaults to `1`.
+
     Input shape:
         `[batch, time, features]`, NaN where nothing was observed.
 
     Output shape:
-        `[batch, time]`, booleans.
+        `[batch, ceil(time / window)]`, booleans.
     """
 
+    def __init__(self, window: int = 1, **kwargs):
+        super().__init__(**kwargs)
+        self.window = arguments.count("window", window)
+
     def call(self, inputs):
-        """True where a feature is no NaN."""
-        return ops.any(ops.logical_not(ops.isnan(inputs)), axis=-1)
+        """True where a feature of a step of the window is no NaN."""
+        is_observed = ops.any(ops.logical_not(ops.isnan(inputs)), axis=-1)
+        if self.window == 1:
+            return is_observed
+        is_observed = ops.pad(is_observed, ((0, 0), (0, -inputs.shape[1] % self.window)))
+        windows = (-1, is_observed.shape[1] // self.window, self.window)
+        return ops.any(ops.reshape(is_observed, windows), axis=-1)
 
     def compute_output_shape(self, input_shape):
-        """The input's shape without its last axis."""
-        return input_shape[:-1]
+        """The input's shape without its last axis, in windows."""
+        return (input_shape[0], math.ceil(input_shape[1] / self.window))
+
+    def get_config(self) -> dict:
+        """The constructor's arguments."""
+        return {**super().get_config(), "window": self.window}
 
     def compute_output_spec(self, inputs):
         """Symbolic booleans."""
@@ -177,8 +195,14 @@ def gru_series_encoder(
     full_covariance: bool = False,
     name: str = "gru_series_encoder",
     missing: bool = False,
+    window: int | None = None,
 ) -> keras.Model:
     """A recurrent encoder of q(z|x) for series: a GRU in either direction, and their last states.
+
+    A GRU takes its steps one after the other, in a time that hardly depends on what it is given at
+    each. So of a long series it is given `window` consecutive steps at once, `[1000, 2] -> [125,
+    16]` for a window of 8, as by a convolution of that size and stride in front of it; what the
+    last window lacks are zeros.
 
     Args:
         input_shape: `(time, features)`.
@@ -190,8 +214,10 @@ def gru_series_encoder(
         full_covariance: As for `mlp_encoder`. Defaults to `False`.
         name: Name of the model. Defaults to `"gru_series_encoder"`.
         missing: Bool. Whether values may be NaN. The GRU passes steps over at which nothing was
-            observed, so that a series has the same code however far it is padded. Defaults to
-            `False`.
+            observed, so that a series has the same code however far it is padded, with one
+            `window`. Defaults to `False`.
+        window: Int. Steps that the GRU is given at once. Defaults to `None`: 1 for series of up to
+            128 steps, and as many as make 128 of longer ones.
 
     Returns:
         `[batch, time, features] -> {"loc": [batch, latent_dim], "scale": [batch, latent_dim]}`.
@@ -200,8 +226,14 @@ def gru_series_encoder(
         ValueError: If an argument is invalid, or the events are no series.
     """
     inputs, features = image_input(_checked(input_shape, "input_shape", 1), missing)
+    window = _window(window, inputs.shape[1])
     gru = layers.Bidirectional(layers.GRU(arguments.count("units", units)), name="gru")
-    mask = AnyObserved(name="any_observed")(inputs) if missing else None
+    mask = AnyObserved(window, name="any_observed")(inputs) if missing else None
+    if window > 1:
+        length, channels = features.shape[1:]
+        windows = math.ceil(length / window)
+        features = layers.ZeroPadding1D((0, windows * window - length), name="whole")(features)
+        features = layers.Reshape((windows, window * channels), name="windows")(features)
     features = hidden_layers(gru(features, mask=mask), hidden_sizes, activation)
     return keras.Model(
         inputs, posterior_parameters(features, latent_dim, scale, full_covariance), name=name
@@ -216,8 +248,11 @@ def gru_series_decoder(
     activation="silu",
     name: str = "gru_series_decoder",
     likelihood=None,
+    window: int | None = None,
 ) -> keras.Model:
     """A recurrent decoder of p(x|z) for series: a GRU that is told the code and the time.
+
+    Of a long series it makes `window` steps from each of its states.
 
     It is not given the values of the steps before, which would leave the code nothing to say
     (Bowman et al., "Generating sentences from a continuous space", 2016).
@@ -230,6 +265,7 @@ def gru_series_decoder(
         activation: Of those layers. Defaults to `"silu"`.
         name: Name of the model. Defaults to `"gru_series_decoder"`.
         likelihood: As for `mlp_decoder`. Defaults to `None`.
+        window: As for `gru_series_encoder`. Defaults to `None`.
 
     Returns:
         As `mlp_decoder`.
@@ -239,12 +275,26 @@ def gru_series_decoder(
     """
     output_shape = _checked(output_shape, "output_shape", 1)
     length, num_parameters = parameters_shape(output_shape, likelihood)
+    window = _window(window, length)
+    windows = math.ceil(length / window)
     inputs = layers.Input((arguments.count("latent_dim", latent_dim),), name="code")
     features = hidden_layers(inputs, hidden_sizes, activation)
-    features = EachStep(length, name="each_step")(features)
+    features = EachStep(windows, name="each_step")(features)
     gru = layers.GRU(arguments.count("units", units), return_sequences=True, name="gru")
-    pixels = layers.Dense(num_parameters, dtype="float32", name="pixels")
-    return keras.Model(inputs, pixels(gru(features)), name=name)
+    pixels = layers.Dense(window * num_parameters, dtype="float32", name="pixels")(gru(features))
+    if window > 1:
+        whole = windows * window
+        pixels = layers.Reshape((whole, num_parameters), dtype="float32", name="steps")(pixels)
+        crop = layers.Cropping1D((0, whole - length), dtype="float32", name="cut")
+        pixels = crop(pixels)
+    return keras.Model(inputs, pixels, name=name)
+
+
+def _window(window, length):
+    """How many steps a GRU is given at once."""
+    if window is None:
+        return math.ceil(length / _MOST_STEPS)
+    return arguments.count("window", window)
 
 
 def _checked(shape, argument, shortest):

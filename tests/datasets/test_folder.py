@@ -1,10 +1,12 @@
 """Tests of images read from a folder: proportions, order, labels, what cannot be read."""
 
+import os
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from PIL import Image
+from PIL import Image, ImageOps
 
 from keras_vae import datasets
 
@@ -149,3 +151,103 @@ def test_folders_without_images_and_files_that_are_none_are_refused(folder, tmp_
     Image.new("L", (8, 8)).save(folder / "loose.png")
     with pytest.raises(ValueError, match=r"'loose.png', which is in none"):
         datasets.from_folder(folder, (8, 8), with_labels=True)
+
+
+def test_what_is_hidden_and_folders_of_an_images_name_are_passed_over(tmp_path):
+    Image.new("RGB", (8, 8), (200, 0, 0)).save(tmp_path / "a.png")
+    (tmp_path / "._a.png").write_bytes(b"what another system left")
+    for name in (".thumbnails", "b.png"):
+        (tmp_path / name).mkdir()
+        Image.new("RGB", (8, 8), (100, 0, 0)).save(tmp_path / name / "c.png")
+    assert numbers(datasets.from_folder(tmp_path, (8, 8), shuffle=False)) == [10, 5]
+    # What is asked for by name is not hidden.
+    assert numbers(datasets.from_folder(tmp_path / ".thumbnails", (8, 8))) == [5]
+
+
+@pytest.mark.parametrize("memory_limit", [2**30, 0])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_photographs_are_turned_upright(tmp_path, orientation, memory_limit):
+    # In greys, which JPEG keeps: no two quarters are alike.
+    seen = np.kron([[0, 80], [160, 240]], np.ones((8, 16))).astype(np.uint8)
+    turn_back = [None, None, 0, 3, 1, 5, 2, 6, 4]  # Names of Pillow's transpositions.
+    stored = Image.fromarray(seen)
+    if turn_back[orientation] is not None:
+        stored = stored.transpose(turn_back[orientation])
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    stored.save(tmp_path / "a.jpg", quality=100, exif=exif)
+    with Image.open(tmp_path / "a.jpg") as image:
+        np.testing.assert_allclose(ImageOps.exif_transpose(image), seen, atol=3)
+    (batch,) = datasets.from_folder(
+        tmp_path, (16, 32), color="grey", fit="stretch", memory_limit=memory_limit
+    )
+    np.testing.assert_allclose(255 * np.asarray(batch)[0, :, :, 0], seen, atol=3)
+
+
+def test_an_orientation_that_is_none_is_passed_over(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 77
+    Image.new("RGB", (8, 8), (200, 0, 0)).save(tmp_path / "a.jpg", exif=exif)
+    assert numbers(datasets.from_folder(tmp_path, (8, 8))) == [10]
+
+
+@pytest.mark.parametrize(
+    ("mode", "color"), [("RGBA", "rgb"), ("LA", "grey"), ("P", "rgb"), ("RGBA", "grey")]
+)
+def test_transparency_that_is_left_out_is_told_of(tmp_path, mode, color, recwarn):
+    settings = {"transparency": 0} if mode == "P" else {}
+    Image.new(mode, (8, 8)).save(tmp_path / "a.png", **settings)
+    Image.new("RGB", (8, 8)).save(tmp_path / "b.png")
+    datasets.from_folder(tmp_path, (8, 8), color="rgba")
+    assert not recwarn.list
+    with pytest.warns(UserWarning, match=f"1 of 2 images have an alpha.*'{color}' leaves out"):
+        datasets.from_folder(tmp_path, (8, 8), color=color)
+
+
+def test_images_of_kinds_that_are_not_read_are_told_of(tmp_path):
+    (tmp_path / "a.webp").touch()
+    (tmp_path / "b.TIF").touch()
+    with pytest.raises(ValueError, match=r"There are 1 of .tif, 1 of .webp"):
+        datasets.from_folder(tmp_path, (8, 8))
+    Image.new("RGB", (8, 8)).save(tmp_path / "c.png")
+    with pytest.warns(UserWarning, match="not read: 1 of .tif, 1 of .webp"):
+        datasets.from_folder(tmp_path, (8, 8))
+
+
+@pytest.mark.parametrize("memory_limit", [2**30, 0])
+def test_files_that_would_be_read_wrongly_are_refused_by_name(tmp_path, memory_limit):
+    def load():
+        return datasets.from_folder(tmp_path, (8, 8), memory_limit=memory_limit)
+
+    path = tmp_path / "a.bmp"
+    colours = np.full((8, 8, 3), (200, 100, 50), np.uint8)
+    Image.fromarray(colours).convert("P", palette=Image.Palette.ADAPTIVE).save(path)
+    with pytest.raises(ValueError, match=r"a.bmp' is a BMP with a palette.*PNG"):
+        load()
+    path.unlink()
+    (tmp_path / "b.png").symlink_to(tmp_path / "nowhere.png")
+    with pytest.raises(ValueError, match=r"b.png' cannot be read"):
+        load()
+    (tmp_path / "b.png").unlink()
+    (tmp_path / "c.jpg").touch()
+    with pytest.raises(ValueError, match=r"c.jpg' cannot be read"):
+        load()
+
+
+def test_names_need_not_be_text(tmp_path):
+    for name in (b"\xc3\xbc \xe6\x97\xa5.png", b"\xff.png"):
+        with open(os.path.join(os.fsencode(tmp_path), name), "wb") as file:
+            Image.new("RGB", (8, 8), (200, 0, 0)).save(file, "PNG")
+    assert numbers(datasets.from_folder(tmp_path, (8, 8))) == [10, 10]
+
+
+def test_modes_of_files_come_as_colours(tmp_path):
+    colours = np.full((8, 8, 3), (200, 100, 50), np.uint8)
+    Image.fromarray(colours).convert("CMYK").save(tmp_path / "a.jpg", quality=100)
+    Image.fromarray(colours).convert("P", palette=Image.Palette.ADAPTIVE).save(tmp_path / "b.png")
+    later = [Image.fromarray(255 - colours)] * 2
+    Image.fromarray(colours).save(tmp_path / "c.gif", save_all=True, append_images=later)
+    Image.fromarray(np.full((8, 8), 100 * 257, np.uint16)).save(tmp_path / "d.png")
+    (batch,) = datasets.from_folder(tmp_path, (8, 8), shuffle=False)
+    expected = [[200, 100, 50]] * 3 + [[100, 100, 100]]
+    np.testing.assert_allclose(255 * np.asarray(batch).mean(axis=(1, 2)), expected, atol=1)

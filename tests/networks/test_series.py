@@ -13,9 +13,10 @@ KINDS = ("conv", "gru")
 CONV_FIRST = ("conv", pytest.param("gru", marks=pytest.mark.exhaustive))
 
 
-def built(kind, shape, missing=False, latent_dim=3, likelihood=None):
+def built(kind, shape, missing=False, latent_dim=3, likelihood=None, **further):
     """A small encoder and decoder."""
     size = {"width": 8} if kind == "conv" else {"units": 8}
+    size |= further
     keras.utils.set_random_seed(0)
     encoder = getattr(networks, f"{kind}_series_encoder")
     decoder = getattr(networks, f"{kind}_series_decoder")
@@ -46,9 +47,11 @@ def test_series_come_back_in_their_shape(kind, shape):
     assert decoder(posterior["loc"]).shape == (2, shape[0], 2 * shape[1])
 
 
-def test_the_code_of_a_recurrent_encoder_is_that_of_the_series_without_its_padding():
+# 20 steps and 30 are whole windows of 5, and neither are of 7.
+@pytest.mark.parametrize("window", [1, 5, 7])
+def test_the_code_of_a_recurrent_encoder_is_that_of_the_series_without_its_padding(window):
     (series,) = waves([20])
-    encoders = [built("gru", (length, 2), missing=True)[0] for length in (20, 30)]
+    encoders = [built("gru", (length, 2), missing=True, window=window)[0] for length in (20, 30)]
     short, long = (
         encoder(datasets.pad_series([series], length))
         for encoder, length in zip(encoders, (20, 30), strict=True)
@@ -57,11 +60,14 @@ def test_the_code_of_a_recurrent_encoder_is_that_of_the_series_without_its_paddi
     np.testing.assert_allclose(long["scale"], short["scale"], atol=1e-6)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_the_likelihood_of_a_padded_series_is_that_of_the_shorter_one(kind):
+@pytest.mark.parametrize(
+    ("kind", "settings"), [("conv", {}), ("gru", {}), ("gru", {"window": 7})], ids=str
+)
+def test_the_likelihood_of_a_padded_series_is_that_of_the_shorter_one(kind, settings):
     series = waves([20, 30])
     x = datasets.pad_series(series)
-    vae = VAE(*built(kind, (30, 2), missing=True), "gaussian", missing=True, seed=0)
+    networks_of = built(kind, (30, 2), missing=True, **settings)
+    vae = VAE(*networks_of, "gaussian", missing=True, seed=0)
     z = vae.encode(x).mean()
     found = vae.decode(z).log_prob(x)
     means, scale = vae.decoder(z).numpy(), float(tf.exp(vae.likelihood.log_scale))
@@ -108,6 +114,34 @@ def test_series_are_learned_and_the_model_comes_back(kind, tmp_path):
     np.testing.assert_allclose(again.predict(x, verbose=0), vae.predict(x, verbose=0), atol=1e-5)
 
 
+@pytest.mark.parametrize(("length", "steps"), [(128, 128), (129, 65), (1000, 125)])
+def test_long_series_are_read_in_windows(length, steps):
+    encoder, decoder = built("gru", (length, 2), likelihood="laplace", missing=True)
+    # Beside what it reads a layer is given a mask.
+    assert tf.nest.flatten(encoder.get_layer("gru").input)[0].shape[1] == steps
+    assert decoder.get_layer("gru").output.shape[1] == steps
+    assert decoder.output_shape == (None, length, 4)
+    encoder, decoder = built("gru", (length, 2), window=1)
+    assert encoder.get_layer("gru").input.shape[1] == length
+    assert decoder.get_layer("gru").output.shape[1] == length
+
+
+def test_a_window_holds_consecutive_steps():
+    keras.utils.set_random_seed(0)
+    x = RANDOM.normal(size=(3, 10, 2)).astype("float32")
+    in_windows = networks.gru_series_encoder((10, 2), 3, units=8, window=4)
+    by_hand = networks.gru_series_encoder((3, 8), 3, units=8, window=1)
+    by_hand.set_weights(in_windows.get_weights())
+    windows = np.pad(x, ((0, 0), (0, 2), (0, 0))).reshape(3, 3, 8)
+    np.testing.assert_allclose(in_windows(x)["loc"], by_hand(windows)["loc"], atol=1e-6)
+    in_windows = networks.gru_series_decoder((10, 2), 3, units=8, window=4)
+    by_hand = networks.gru_series_decoder((3, 8), 3, units=8, window=1)
+    by_hand.set_weights(in_windows.get_weights())
+    z = x[:, 0, :1].repeat(3, axis=1)
+    windows = np.asarray(by_hand(z)).reshape(3, 12, 2)[:, :10]
+    np.testing.assert_allclose(in_windows(z), windows, atol=1e-6)
+
+
 def test_steps_are_told_their_place():
     places = np.asarray(networks.EachStep(4)(np.zeros((2, 3), "float32")))
     assert places.shape == (2, 4, 3 + 17)
@@ -121,6 +155,8 @@ def test_steps_are_told_their_place():
 def test_steps_at_which_anything_was_observed():
     x = np.float32([[[1, np.nan], [np.nan, np.nan], [0, 0]]])
     np.testing.assert_array_equal(networks.AnyObserved()(x), [[True, False, True]])
+    x[0, 2] = np.nan
+    np.testing.assert_array_equal(networks.AnyObserved(window=2)(x), [[True, False]])
 
 
 def test_outputs_are_float32_under_a_half_precision_policy():
@@ -148,6 +184,12 @@ def test_bad_arguments_are_refused(kind, part, shape, further, message):
     build = getattr(networks, f"{kind}_series_{part}")
     with pytest.raises(ValueError, match=message):
         build(shape, **{"latent_dim": 2, **further})
+
+
+@pytest.mark.parametrize("part", ["encoder", "decoder"])
+def test_windows_that_are_none_are_refused(part):
+    with pytest.raises(ValueError, match="window=0"):
+        getattr(networks, f"gru_series_{part}")((16, 1), 2, window=0)
 
 
 def test_a_series_that_is_too_short_to_halve_is_refused():
