@@ -172,19 +172,26 @@ class ModelFunctions:
             float32 `[n, latent]`, or integers `[n, *grid]`, or `None` if the model tells no prior.
 
         Raises:
-            ValueError: If it has none to draw from.
+            ValueError: If it has none to draw from, or one that gives no such codes.
         """
         if self._draws_integers:
             return np.asarray(self._model.draw_codes(n, seed))
         prior = getattr(self._model, "prior_distribution", None)
         if not (callable(prior) and getattr(self._model, "built", True)):
             return None
-        prior = prior()
-        if is_factorized(prior):
-            loc, scale = prior.mean().numpy(), prior.stddev().numpy()
-            return loc + scale * standard_normal(n, loc.shape[-1], seed)
-        # As `VAE.sample` draws.
-        return prior.sample(n, seed=np.array([seed, 0], np.int32)).numpy()
+        try:
+            prior = prior()
+            if is_factorized(prior):
+                loc, scale = prior.mean().numpy(), prior.stddev().numpy()
+                return loc + scale * standard_normal(n, loc.shape[-1], seed)
+            # As `VAE.sample` draws.
+            return prior.sample(n, seed=np.array([seed, 0], np.int32)).numpy()
+        except Exception as error:
+            raise ValueError(
+                "Cannot draw codes of the model's `prior_distribution()`. Expected: a distribution "
+                "of TensorFlow Probability over codes [latent]. Received: "
+                f"{type(error).__name__}: {error}. Pass `latent_dim=` for draws of N(0, I)."
+            ) from error
 
     @property
     def _draws_integers(self):

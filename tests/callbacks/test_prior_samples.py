@@ -137,6 +137,19 @@ def test_a_sampler_is_fitted_to_the_codes_of_every_picture(
     assert len(list((tmp_path / "prior_samples").iterdir())) == 2
 
 
+def test_a_prior_of_another_kind_is_asked_for_the_number_of_latents(images, tmp_path):
+    model = keras.Sequential([keras.Input((4, 4, 1)), keras.layers.Dense(1)])
+    model.compile(loss="mse", run_eagerly=True)
+    model.prior_distribution = lambda: "N(0, I)"
+    with pytest.raises(ValueError, match=r"Cannot draw.*AttributeError.*Pass `latent_dim=`"):
+        model.fit(
+            images, images, verbose=0, callbacks=[PriorSamples("run", decode=constant_images)]
+        )
+    samples = PriorSamples(tmp_path, num_images=1, latent_dim=7, decode=constant_images)
+    model.fit(images, images, verbose=0, callbacks=[samples])
+    assert samples.codes.shape == (1, 7)
+
+
 class Corner:
     """A sampler of a user: no model, no fit."""
 
