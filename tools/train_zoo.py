@@ -192,8 +192,8 @@ RECIPES = {
         "class": VQVAE,
         "networks": _vector_quantized,
         "model": {"num_codes": 128},
-        "epochs": 20,
-        "prior": {"width": 96, "depth": 3, "epochs": 20},
+        "epochs": 8,
+        "prior": {"width": 64, "depth": 2, "epochs": 12},
     },
     "typeset_digits_conv": {
         "description": "Convolutional VAE with 10 latents on digits typeset without a network.",
