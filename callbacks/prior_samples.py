@@ -86,7 +86,8 @@ class PriorSamples(PictureCallback):
         if images is not None and not callable(getattr(sampler, "fit", None)):
             raise ValueError(
                 "`images` are what a sampler is fitted to. Pass a `sampler` with a method "
-                f"`fit(codes, seed)`, such as one of keras_vae.samplers. Received: {sampler!r}"
+                "`fit(codes, seed)`, such as one of keras_vae.samplers. "
+                f"Received: sampler={sampler!r}"
             )
         self.sampler = sampler
         self.images = None if images is None else checked_events(images)

@@ -253,7 +253,7 @@ def check_sampler(sampler):
     if not callable(getattr(sampler, "sample", None)):
         raise invalid(
             "sampler",
-            "what has a method `sample(n, seed)`, such as one of keras_vae.samplers",
+            "an object with a method `sample(n, seed)`, such as one of keras_vae.samplers",
             sampler,
         )
 
