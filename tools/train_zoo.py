@@ -192,8 +192,8 @@ RECIPES = {
         "class": VQVAE,
         "networks": _vector_quantized,
         "model": {"num_codes": 128},
-        "epochs": 8,
-        "prior": {"width": 64, "depth": 2, "epochs": 12},
+        "epochs": 6,
+        "prior": {"width": 64, "depth": 2, "epochs": 8},
     },
     "typeset_digits_conv": {
         "description": "Convolutional VAE with 10 latents on digits typeset without a network.",
