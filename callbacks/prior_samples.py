@@ -71,6 +71,7 @@ class PriorSamples(PictureCallback):
         frequency: str | int = EPOCH,
         tensorboard: bool = False,
         decode: Callable | None = None,
+        *,
         sampler=None,
         images=None,
         encode: Callable | None = None,
