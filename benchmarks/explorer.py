@@ -16,6 +16,7 @@ from pathlib import Path
 
 os.environ.setdefault("KERAS_VAE_QUIET", "1")
 
+import keras_vae
 from keras_vae import presets
 
 import numpy as np
@@ -97,8 +98,8 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("names", nargs="*", help="presets (all)")
-    names = parser.parse_args().names or presets.names()
+    parser.add_argument("names", nargs="*", help="presets (all VAEs)")
+    names = parser.parse_args().names or presets.names(keras_vae.VAE)
     driver = BROWSER["chromium"]()
     print(HEAD)
     try:

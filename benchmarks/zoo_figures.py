@@ -20,6 +20,7 @@ from pathlib import Path
 
 os.environ.setdefault("KERAS_VAE_QUIET", "1")
 
+import keras_vae
 from keras_vae import presets
 
 EVALUATE = Path(__file__).parents[1] / "examples" / "evaluate.py"
@@ -83,15 +84,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("names", nargs="*", metavar="NAME", help="presets (all of them)")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="presets (all VAEs among them)")
     parser.add_argument(
         "--num-samples", type=int, help="of the log-likelihood; 0 leaves it out (the card's)"
     )
     options = parser.parse_args()
-    unknown = set(options.names) - set(presets.names())
+    known = presets.names(keras_vae.VAE)
+    unknown = set(options.names) - set(known)
     if unknown:
-        parser.error(f"unknown: {', '.join(sorted(unknown))}; there are {presets.names()}")
-    names, failed = options.names or presets.names(), []
+        parser.error(f"unknown: {', '.join(sorted(unknown))}; there are {known}")
+    names, failed = options.names or known, []
     for name in names:
         began = time.perf_counter()
         try:

@@ -33,7 +33,8 @@ def print_models():
     for name, description in descriptions.items():
         print(f"{name:{width}}  {description}")
     print(
-        "\nLoad one with keras_vae.VAE.from_preset(NAME), look into it with "
+        "\nLoad one with keras_vae.VAE.from_preset(NAME), the VQ-VAE with "
+        "keras_vae.quantized.VQVAE.from_preset(NAME); look into a VAE with "
         "`python -m keras_vae explore NAME`."
         if descriptions
         else "No trained models are installed."

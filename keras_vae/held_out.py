@@ -91,8 +91,8 @@ def check_built(model):
         raise ValueError(
             "Evaluation needs a `keras_vae.VAE`, which has a density q(z|x). "
             f"Received: {type(model).__name__}, whose codes are integers. Its own `evaluate` gives "
-            "the bound under the uniform prior as `elbo`; minus `reconstruction_loss` plus what "
-            "`CodePrior.log_prob` gives is the bound under a trained one."
+            "the bound as `elbo`: that under its `code_prior`, or without one under the uniform "
+            "prior."
         )
     if getattr(model, "event_shape", None) is None:
         raise ValueError(

@@ -19,7 +19,7 @@ def text(model: keras.Model, card: Mapping, address: str, files: Collection[str]
     """The model card of a preset.
 
     Args:
-        model: Its model, a built `keras_vae.VAE`.
+        model: Its model, a built `keras_vae.VAE` or one of `keras_vae.quantized`.
         card: Its card, as `presets.card` gives it.
         address: Where it is loaded from.
         files: The names of the files that stand beside it.
@@ -111,14 +111,19 @@ def _body(model, card, address, hub, files):
     from keras_vae.explorer.card import sections
 
     name, registered = card["name"], str(card.get("class"))
+    variable, cls, use = "vae", "keras_vae.VAE", "sample(16)"
+    if getattr(model, "has_discrete_codes", False):
+        variable, cls = "model", f"keras_vae.quantized.{type(model).__name__}"
+        if getattr(model, "code_prior", model) is None:
+            use = "reconstruct(images)"
     yield f"# {name}"
     yield card["description"]
     if f"{name}.png" in files:
         yield f"![What {name} shows]({name}.png)"
     yield (
         f"```\npip install 'keras-vae[{_EXTRAS[hub]}]'\n```\n\n"
-        f'```python\nimport keras_vae\n\nvae = keras_vae.VAE.from_preset("{address}")\n'
-        "vae.sample(16)\n```"
+        f'```python\nimport keras_vae\n\n{variable} = {cls}.from_preset("{address}")\n'
+        f"{variable}.{use}\n```"
     )
     if not registered.startswith("keras_vae>"):
         yield f"Its class, `{registered}`, is not of `keras_vae`: import what defines it first."

@@ -1,8 +1,9 @@
 """Finds encode, decode and reconstruct in a model that this project has never seen.
 
 Nothing is imported from the model's side. A function given by the user comes first, then methods
-`reconstruct`, `encode`, `decode`, then networks `encoder`, `decoder`, then the model itself. Of a
-model that says that it `has_discrete_codes` only reconstructions are taken.
+`reconstruct`, `encode`, `decode`, then networks `encoder`, `decoder`, then the model itself. One
+that says that it `has_discrete_codes` reconstructs, and its `decode_codes` decodes what its
+`draw_codes` draws; nothing is encoded, and nothing between codes decoded.
 """
 
 import contextlib
@@ -13,6 +14,7 @@ from collections.abc import Callable
 import keras
 import numpy as np
 
+from keras_vae.distributions.gaussians import is_factorized
 from keras_vae.encoder_outputs import (
     EncoderOutputs,
     Posterior,
@@ -59,6 +61,7 @@ class ModelFunctions:
         names = _output_names(own, encode)
         self._encoder_outputs = self._encode and EncoderOutputs(self._encode, names)
         self._decode = _first_callable(own, decode, "decode", "decoder")
+        self._decode_integers = _first_callable(model, decode, "decode_codes")
         self._warned = False
 
     @property
@@ -118,7 +121,7 @@ class ModelFunctions:
         """The events of codes: images, series or rows, as `keras_vae.event_kinds` tells them.
 
         Args:
-            codes: `[n, latent]`.
+            codes: `[n, latent]`, or integers that a model of discrete codes has drawn.
 
         Returns:
             `[n, *event]`.
@@ -126,8 +129,17 @@ class ModelFunctions:
         Raises:
             ValueError: If no function decodes, or it returns nothing that can be drawn.
         """
-        self.require_decode()
-        events = self._run("decode", self._decode, np.asarray(codes, np.float32), array)
+        codes = np.asarray(codes)
+        if self._draws_integers and codes.dtype.kind == "i":
+            if self._decode_integers is None:
+                raise ValueError(
+                    f"A {type(self._model).__name__} draws codes, and does not decode them. Pass "
+                    "`decode=`, a function from them to images, such as `vqvae.decode_codes`."
+                )
+            events = self._run("decode", self._decode_integers, codes, array)
+        else:
+            self.require_decode()
+            events = self._run("decode", self._decode, codes.astype(np.float32), array)
         try:
             kind = event_kind(events.shape[1:])
         except ValueError as error:
@@ -143,6 +155,48 @@ class ModelFunctions:
         """Raises a `ValueError` if no function decodes."""
         if self._decode is None:
             raise ValueError(_missing(self._model, "decode", "codes [n, latent] to images"))
+
+    def prior_codes(self, n: int, seed: int) -> np.ndarray | None:
+        """Codes that the model's own prior draws, as it is now, with the same noise every time.
+
+        A model tells its prior by a method `prior_distribution()`, which gives a distribution of
+        TensorFlow Probability of event shape `[latent]`, or if its codes are integers by
+        `draw_codes(n, seed)`. Where latents are independent Gaussians, their noise is that of
+        `numpy.random.default_rng(seed)`, as where nothing is known of a prior.
+
+        Args:
+            n: Int. How many.
+            seed: Int. Of their noise.
+
+        Returns:
+            float32 `[n, latent]`, or integers `[n, *grid]`, or `None` if the model tells no prior.
+
+        Raises:
+            ValueError: If it has none to draw from, or one that gives no such codes.
+        """
+        if self._draws_integers:
+            return np.asarray(self._model.draw_codes(n, seed))
+        prior = getattr(self._model, "prior_distribution", None)
+        if not (callable(prior) and getattr(self._model, "built", True)):
+            return None
+        try:
+            prior = prior()
+            if is_factorized(prior):
+                loc, scale = prior.mean().numpy(), prior.stddev().numpy()
+                return loc + scale * standard_normal(n, loc.shape[-1], seed)
+            # As `VAE.sample` draws.
+            return prior.sample(n, seed=np.array([seed, 0], np.int32)).numpy()
+        except Exception as error:
+            raise ValueError(
+                "Cannot draw codes of the model's `prior_distribution()`. Expected: a distribution "
+                "of TensorFlow Probability over codes [latent]. Received: "
+                f"{type(error).__name__}: {error}. Pass `latent_dim=` for draws of N(0, I)."
+            ) from error
+
+    @property
+    def _draws_integers(self):
+        is_discrete = getattr(self._model, "has_discrete_codes", False)
+        return is_discrete and callable(getattr(self._model, "draw_codes", None))
 
     def latent_dim(self, images: np.ndarray | None = None) -> int | None:
         """The number of latents: as the model tells it, or as images are encoded.
@@ -211,6 +265,11 @@ class ModelFunctions:
                 f"({network}({argument}) + 1) / 2`.",
                 stacklevel=3,
             )
+
+
+def standard_normal(n: int, latent_dim: int, seed: int) -> np.ndarray:
+    """Draws of N(0, I), `[n, latent_dim]`, float32: a function of the seed alone."""
+    return np.random.default_rng(seed).standard_normal((n, latent_dim), np.float32)
 
 
 @contextlib.contextmanager

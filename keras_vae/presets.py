@@ -83,9 +83,15 @@ def folder() -> Path:
     return Path(str(importlib.resources.files("keras_vae.saved_models")))
 
 
-def names() -> list[str]:
-    """The names of the presets that ship with the package."""
-    return sorted(path.stem for path in folder().glob("*.json"))
+def names(cls: type | None = None) -> list[str]:
+    """The names of the presets that ship with the package.
+
+    Args:
+        cls: A class, such as `keras_vae.VAE` or `keras_vae.quantized.VQVAE`, whose models alone are
+            meant. Defaults to `None`: all.
+    """
+    found = sorted(path.stem for path in folder().glob("*.json"))
+    return [name for name in found if cls is None or issubclass(_class_of(name), cls)]
 
 
 def __getattr__(name):
@@ -276,6 +282,10 @@ def write(model: keras.Model, directory: Path, name: str, details: dict) -> Path
                 write_whole(model_path, before)
             raise
     return card_path
+
+
+def _class_of(name):
+    return keras.saving.get_registered_object(card(name)["class"])
 
 
 def _card_text(model, name, details, sha256):

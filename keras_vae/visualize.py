@@ -24,7 +24,7 @@ from keras_vae.drawn_inputs import (
     checked_latents,
 )
 from keras_vae.event_kinds import event_kind
-from keras_vae.model_functions import ModelFunctions
+from keras_vae.model_functions import ModelFunctions, standard_normal
 
 __all__ = ["interpolation", "latent_grid", "latent_traversal", "reconstructions", "samples"]
 
@@ -78,15 +78,19 @@ def samples(
     latent_dim: int | None = None,
     *,
     decode: Callable | None = None,
+    sampler=None,
 ) -> Image.Image:
-    """Decoded draws of N(0, I), as `callbacks.PriorSamples` draws them, close to a square.
+    """Decoded draws of the prior, as `callbacks.PriorSamples` draws them, close to a square.
 
     Args:
         model: A Keras model, or a `keras_vae.model_functions.ModelFunctions`.
         num_images: Int. How many. Defaults to `64`.
-        seed: Int. Seed of `numpy.random.default_rng`. Defaults to `0`.
-        latent_dim: Int. Number of latents, for a model that does not tell. Defaults to `None`.
+        seed: Int. Seed of the codes' noise. Defaults to `0`.
+        latent_dim: Int. Number of latents, for a model that tells neither it nor a prior: codes are
+            then draws of N(0, I). Defaults to `None`.
         decode: Function from codes `[n, latent]` to images, likewise. Defaults to `None`.
+        sampler: What draws the codes in place of the prior, such as a fitted one of
+            `keras_vae.samplers`: anything with `sample(n, seed)`. Defaults to `None`.
 
     Returns:
         A picture.
@@ -95,7 +99,11 @@ def samples(
         ValueError: If an argument is invalid, or no decoder is found.
     """
     functions = _functions(model, decode=decode)
-    return in_a_square(functions.decode(prior_codes(functions, num_images, seed, latent_dim)))
+    if sampler is None:
+        codes = prior_codes(functions, num_images, seed, latent_dim)
+    else:
+        codes = sampler_codes(sampler, num_images, seed)
+    return in_a_square(functions.decode(codes))
 
 
 def interpolation(
@@ -219,12 +227,35 @@ def latent_grid(
 
 
 def prior_codes(functions: ModelFunctions, num_images, seed, latent_dim) -> np.ndarray:
-    """Draws of N(0, I), `[num_images, latent]`, for a model that can decode them."""
-    functions.require_decode()
+    """Codes of the model's own prior, or draws of N(0, I) for one that tells none.
+
+    Of N(0, I), too, if the number of latents is told.
+    """
     num_images, seed = count("num_images", num_images), checked_seed("seed", seed)
-    latent_dim = None if latent_dim is None else count("latent_dim", latent_dim)
-    shape = (num_images, checked_latent_dim(functions, latent_dim))
-    return np.random.default_rng(seed).standard_normal(shape, np.float32)
+    if latent_dim is None:
+        codes = functions.prior_codes(num_images, seed)
+        if codes is not None:
+            return codes
+    else:
+        count("latent_dim", latent_dim)
+    functions.require_decode()
+    return standard_normal(num_images, checked_latent_dim(functions, latent_dim), seed)
+
+
+def sampler_codes(sampler, num_images, seed) -> np.ndarray:
+    """Codes `[num_images, latent]` that a sampler draws."""
+    check_sampler(sampler)
+    return np.asarray(sampler.sample(count("num_images", num_images), checked_seed("seed", seed)))
+
+
+def check_sampler(sampler):
+    """Raises a `ValueError` for what has no method `sample`."""
+    if not callable(getattr(sampler, "sample", None)):
+        raise invalid(
+            "sampler",
+            "an object with a method `sample(n, seed)`, such as one of keras_vae.samplers",
+            sampler,
+        )
 
 
 def in_a_square(images) -> Image.Image:

@@ -67,6 +67,27 @@ def test_people_read_what_the_card_and_the_model_say(vae):
     assert "tiny.png" not in text and "tiny.html" not in text
 
 
+def test_a_vq_vae_and_a_prior_alone_say_what_they_are():
+    encoder = keras_vae.networks.vq_encoder((8, 8, 1), 2, 1, width=4)
+    decoder = keras_vae.networks.vq_decoder((8, 8, 1), 2, 1, width=4)
+    vqvae = keras_vae.quantized.VQVAE(encoder, decoder, num_codes=5)
+    prior = keras_vae.quantized.CodePrior((4, 4), 5, width=4, depth=1, num_heads=1)
+    for model, rows in (
+        (
+            vqvae,
+            ("Kind | VQVAE", "Grid | 4 x 4", "Codes | 5", "Image | 8 x 8 x 1", "Prior | uniform"),
+        ),
+        (vqvae.with_prior(prior), ("Prior | CodePrior", "Commitment | 0.25")),
+        (prior, ("Kind | CodePrior", "Grid | 4 x 4", "Codes | 5")),
+    ):
+        text = written(model, **{"class": f"keras_vae>{type(model).__name__}"}).text
+        for row in rows:
+            assert f"| {row} |" in text
+        assert f'keras_vae.quantized.{type(model).__name__}.from_preset("hf://me/tiny")' in text
+        assert ("model.sample(16)" in text) == (model is not vqvae)
+    assert "| Image |" not in text
+
+
 def test_the_picture_is_shown_and_the_explorer_linked_where_they_are(vae):
     text = written(vae, ["tiny.json", "tiny.png", "tiny.html"]).text
     assert "](tiny.png)\n" in text and "[tiny.html](tiny.html)" in text

@@ -1,4 +1,4 @@
-"""Makes the explorer's pages of all shipped models, and the pictures of one for the docs.
+"""Makes the explorer's pages of all shipped VAEs, and the pictures of one for the docs.
 
 Each preset becomes `FOLDER/NAME.html`, with dots of the images that its card names where those are
 at hand; `FOLDER/index.html` lists them. With `--pictures` a headless Chromium photographs pages
@@ -15,6 +15,7 @@ from pathlib import Path
 os.environ.setdefault("KERAS_VAE_QUIET", "1")
 
 import headless_browser
+import keras_vae
 from keras_vae import presets
 from keras_vae.explorer import preset_page
 from keras_vae.files import write_whole
@@ -51,10 +52,12 @@ body {{ max-width: 640px; margin: 40px auto; padding: 0 16px; font: 16px/1.6 sys
 def make_pages(folder: Path) -> list[Path]:
     """Writes a page of each preset, and the list of them."""
     items, paths = "", []
-    for name, description in presets.descriptions().items():
+    descriptions = presets.descriptions()
+    # A page is for dragging latents, of which a VQ-VAE has none.
+    for name in presets.names(keras_vae.VAE):
         paths.append(preset_page.write(name, folder / f"{name}.html", overwrite=True))
         print(f"{paths[-1]}: {paths[-1].stat().st_size / 1e6:.2f} MB", flush=True)
-        items += f'<li><a href="{name}.html">{name}</a>: {html.escape(description)}</li>\n'
+        items += f'<li><a href="{name}.html">{name}</a>: {html.escape(descriptions[name])}</li>\n'
     write_whole(folder / "index.html", INDEX.format(items=items))
     return paths
 

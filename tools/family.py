@@ -63,6 +63,8 @@ MEMBERS = {
         "class": objectives.IWAE,
         "model": {"num_samples": 5, "gradient": "doubly_reparameterized"},
     },
+    "miwae": {"class": objectives.IWAE, "model": {"num_samples": 5, "num_bounds": 5}},
+    "ciwae": {"class": objectives.IWAE, "model": {"num_samples": 5, "elbo_share": 0.5}},
     "piwae": {"class": objectives.PIWAE, "model": {"num_samples": 5, "num_bounds": 5}},
     "vamp_prior_vae": {
         "class": objectives.VampPriorVAE,

@@ -27,6 +27,7 @@ from keras_vae import callbacks, disentanglement, evaluation, networks, objectiv
 from keras_vae.datasets import factors
 from keras_vae.datasets.factors.named import DRAWN, SETS
 from keras_vae.files import write_whole
+from keras_vae.quantized import VQVAE, CodePrior
 
 import keras
 import numpy as np
@@ -48,6 +49,13 @@ def _conv(latent_dim):
     return (
         networks.conv_encoder(SHAPE, latent_dim, filters=(32, 64), hidden_sizes=(128,)),
         networks.conv_decoder(SHAPE, latent_dim, filters=(64, 32), hidden_sizes=(128,)),
+    )
+
+
+def _vector_quantized():
+    return (
+        networks.vq_encoder(SHAPE, code_dim=16, width=16),
+        networks.vq_decoder(SHAPE, code_dim=16, width=16),
     )
 
 
@@ -86,7 +94,8 @@ _OF_DIGITS = {
 
 # `epochs` or `steps`, with a learning rate, by default 0.001, that falls along a cosine to a
 # hundredth of itself unless `constant_rate` says otherwise. `class` is what of the family it is, by
-# default the VAE. `warmup` names a number of the loss that rises from 0 in so many steps.
+# default the VAE. `warmup` names a number of the loss that rises from 0 in so many steps. `prior`
+# is what a `CodePrior` is made of that learns the codes of a VQ-VAE, and for how many epochs.
 # `disentanglement` names the data sets that the latents are measured on and the metrics, `None` for
 # all of them.
 RECIPES = {
@@ -178,6 +187,14 @@ RECIPES = {
         "epochs": 300,
         "num_samples": 5000,
     },
+    "mnist_vqvae": {
+        "description": "VQ-VAE: digits as 7x7 codes out of 128, and a prior that draws new ones.",
+        "class": VQVAE,
+        "networks": _vector_quantized,
+        "model": {"num_codes": 128},
+        "epochs": 6,
+        "prior": {"width": 64, "depth": 2, "epochs": 8},
+    },
     "typeset_digits_conv": {
         "description": "Convolutional VAE with 10 latents on digits typeset without a network.",
         "networks": lambda: _conv(10),
@@ -221,6 +238,7 @@ def train(name: str, directory: Path, seed: int = 0, epochs: int | None = None):
     batch_size, binarize = recipe.get("batch_size", 128), recipe.get("binarize")
     keras.utils.set_random_seed(seed)
     images = keras_vae.datasets.load(dataset, split, batch_size, binarize=binarize, seed=seed)
+    trial = epochs
     if "steps" in recipe:
         epochs, steps = None, recipe["steps"]
     else:
@@ -245,6 +263,9 @@ def train(name: str, directory: Path, seed: int = 0, epochs: int | None = None):
             watchers.append(callbacks.ELBOLogger(logs, frequency=1, print_table=False))
         given = images if epochs else images.repeat().take(steps)
         history = vae.fit(given, epochs=epochs or 1, callbacks=watchers, verbose=2).history
+        of_prior = {}
+        if "prior" in recipe:
+            vae, of_prior = with_trained_prior(vae, images, recipe["prior"], batch_size, trial)
         minutes = (time.perf_counter() - began) / 60
         sampled = every_50th_step(Path(logs, "elbo.csv")) if recipe.get("every_50th_step") else {}
 
@@ -252,7 +273,7 @@ def train(name: str, directory: Path, seed: int = 0, epochs: int | None = None):
         "dataset": dataset,
         "split": recipe.get("evaluated_split", "test"),
         "binarize": "fixed" if binarize else None,
-        "num_samples": recipe.get("num_samples", 100),
+        "num_samples": None if "prior" in recipe else recipe.get("num_samples", 100),
         "seed": 0,
     }
     details = {
@@ -272,13 +293,16 @@ def train(name: str, directory: Path, seed: int = 0, epochs: int | None = None):
             "epochs": epochs,
             "optimizer": "Adam",
             "learning_rate": f"{first_rate:g}"
-            + ("" if recipe.get("constant_rate") else f", cosine to {first_rate / 100:g}"),
+            + (
+                ""
+                if recipe.get("constant_rate")
+                else f", cosine to {first_rate / 100:.7f}".rstrip("0")
+            ),
             "arguments": recipe.get("model", {}),
             "warmup_steps": recipe.get("warmup", {}),
-            "beta": vae.get_config()["beta"],
-            "reduction": vae.reduction,
+            **settings_of(vae),
             "likelihood": type(vae.likelihood).__name__,
-            "latent_dim": vae.latent_dim,
+            **({"prior": of_prior} if of_prior else {}),
             "last_epoch": {key: values[-1] for key, values in history.items()},
             **({"every_50th_step": sampled} if sampled else {}),
             "minutes": round(minutes, 1),
@@ -294,7 +318,48 @@ def train(name: str, directory: Path, seed: int = 0, epochs: int | None = None):
     print(f"{path}: {minutes:.1f} minutes of training", flush=True)
 
 
-def make(recipe: dict, seed: int = 0) -> keras_vae.VAE:
+def with_trained_prior(
+    vqvae: VQVAE, images, settings: dict, batch_size: int, epochs: int | None = None
+):
+    """A VQ-VAE with a prior that has learned the codes of its training images.
+
+    Args:
+        vqvae: A trained model.
+        images: A `tf.data.Dataset` of batches of its training images.
+        settings: Arguments of `CodePrior`, and `epochs`.
+        batch_size: Int. Codes of so many images a step.
+        epochs: Int. Instead of those of the settings, for a trial.
+
+    Returns:
+        The model, and what its card says of the prior's training.
+    """
+    settings = {**settings, "epochs": epochs or settings["epochs"]}
+    arguments = {key: value for key, value in settings.items() if key != "epochs"}
+    codes = vqvae.encode_codes(images).numpy()
+    prior = CodePrior(vqvae.grid_shape, vqvae.num_codes, **arguments)
+    steps = settings["epochs"] * -(-len(codes) // batch_size)
+    rate = keras.optimizers.schedules.CosineDecay(1e-3, steps, alpha=0.01)
+    prior.compile(keras.optimizers.Adam(rate))
+    fit = {"batch_size": batch_size, "epochs": settings["epochs"], "verbose": 2}
+    history = prior.fit(codes, **fit).history
+    last = {key: values[-1] for key, values in history.items()}
+    return vqvae.with_prior(prior), {**settings, "steps": steps, "last_epoch": last}
+
+
+def settings_of(model) -> dict:
+    """What a card says of a model's loss and size."""
+    if isinstance(model, VQVAE):
+        names = ("commitment", "num_codes", "decay")
+        settings = {name: model.get_config()[name] for name in names}
+        return {**settings, "grid_shape": list(model.grid_shape)}
+    return {
+        "beta": model.get_config()["beta"],
+        "reduction": model.reduction,
+        "latent_dim": model.latent_dim,
+    }
+
+
+def make(recipe: dict, seed: int = 0) -> keras_vae.VAE | VQVAE:
     """The untrained model of a recipe.
 
     Args:
@@ -319,6 +384,8 @@ def every_50th_step(path: Path) -> dict:
 
 def measure(vae, recipe: dict, evaluated: dict) -> dict:
     """What a card says a model is worth: `figures`, and `disentanglement` if its recipe asks."""
+    if isinstance(vae, VQVAE):
+        return {"figures": vqvae_figures(vae, evaluated)}
     measured = {"figures": evaluation.evaluate_all(vae, **evaluated)}
     if "disentanglement" in recipe:
         measured["disentanglement"] = [
@@ -326,6 +393,45 @@ def measure(vae, recipe: dict, evaluated: dict) -> dict:
             for dataset, metrics in recipe["disentanglement"].items()
         ]
     return measured
+
+
+def vqvae_figures(vqvae: VQVAE, evaluated: dict) -> dict:
+    """The bound of a VQ-VAE with its prior and what it is made of, in nats an image.
+
+    Args:
+        vqvae: A trained model with a `code_prior`.
+        evaluated: What a card says that it is measured on.
+    """
+    batches = keras_vae.datasets.load(
+        evaluated["dataset"],
+        evaluated["split"],
+        1000,
+        shuffle=False,
+        binarize=evaluated["binarize"],
+        seed=evaluated["seed"],
+    )
+    measured: dict = {"elbo": [], "distortion": [], "rate": [], "mean_squared_error": []}
+    codes = []
+    for images in batches:
+        result = vqvae(images, return_pass=True)
+        distortion = result.terms["reconstruction_loss"].value
+        elbo = result.logged["elbo"].value
+        error = tf.reduce_mean((images - result.output) ** 2, axis=[1, 2, 3])
+        for key, value in zip(measured, (elbo, distortion, -elbo - distortion, error), strict=True):
+            measured[key].append(value)
+        codes.append(vqvae.encode_codes(images))
+    figures = {}
+    for key, parts in measured.items():
+        values = np.float64(np.concatenate(parts))
+        figures[key] = values.mean()
+        figures[f"{key}_standard_error"] = values.std() / np.sqrt(len(values))
+    codes = np.concatenate(codes)
+    return {
+        **figures,
+        "bits_per_code": figures["rate"] / codes[0].size / np.log(2),
+        "codes_in_use": len(np.unique(codes)),
+        "num_images": len(codes),
+    }
 
 
 def measure_disentanglement(vae, dataset: str, metrics: list | None = None, seed: int = 0) -> dict:
@@ -356,8 +462,12 @@ def measure_disentanglement(vae, dataset: str, metrics: list | None = None, seed
 
 def pinned_outputs(vae) -> dict:
     """What the decoder makes of fixed codes, by which a later version sees that it still does."""
-    codes = np.linspace(-1.5, 1.5, 3 * vae.latent_dim, dtype=np.float32)
-    images = vae.decode(codes.reshape(3, vae.latent_dim)).mean().numpy()
+    if isinstance(vae, VQVAE):
+        codes = np.arange(3 * vae.code_prior.length) % vae.num_codes
+        images = vae.decode_codes(codes.reshape(3, *vae.grid_shape)).numpy()
+    else:
+        codes = np.linspace(-1.5, 1.5, 3 * vae.latent_dim, dtype=np.float32)
+        images = vae.decode(codes.reshape(3, vae.latent_dim)).mean().numpy()
     return {
         "means": images.mean(axis=(1, 2, 3)).tolist(),
         "middle_rows": images[:, images.shape[1] // 2, ::4, 0].tolist(),

@@ -1,7 +1,8 @@
 """Writes `saved_models/README.md`, the index of the trained models, from their cards.
 
 For each model it also draws `saved_models/images/NAME.png`: samples of the prior in the first two
-rows, and below them one row for each of up to ten latents, the most used first.
+rows, and below them one row for each of up to ten latents, the most used first; of a VQ-VAE, whose
+codes are integers, samples alone.
 """
 
 import argparse
@@ -11,7 +12,6 @@ from pathlib import Path
 
 os.environ.setdefault("KERAS_VAE_QUIET", "1")
 
-import keras_vae
 from keras_vae import drawing, latent_walks, presets
 from keras_vae.files import write_whole
 
@@ -27,13 +27,15 @@ Written by `python tools/zoo_index.py` from the cards beside the models. Load on
 import keras_vae
 
 vae = keras_vae.VAE.from_preset("mnist_mlp")
+vqvae = keras_vae.quantized.VQVAE.from_preset("mnist_vqvae")
 ```
 
 ELBO, its two parts and the importance-weighted log-likelihood are in nats an image, on the test
 split, with the standard error of the mean. Grey pixels and binarised ones do not compare. Print a
-model's figures anew with `python examples/evaluate.py NAME`. What the scores of latents mean is in
+VAE's figures anew with `python examples/evaluate.py NAME`. What the scores of latents mean is in
 [docs/disentanglement.md](../docs/disentanglement.md): `gaussian_total_correlation` is in nats, and
-less is better; of all others 1 is best.
+less is better; of all others 1 is best. The log-likelihood of a VQ-VAE, whose posterior is a single
+code, has no such estimate.
 
 | model | test pixels | ELBO | distortion | rate | log-likelihood (samples) | active units | \
 linear probe | size |
@@ -48,6 +50,13 @@ def row(card: dict, size: int) -> str:
     def cell(name, digits=2):
         return f"{figures[name]:.{digits}f} ± {figures[name + '_standard_error']:.{digits}f}"
 
+    likelihood, used = "", ""
+    if "log_likelihood" in figures:
+        likelihood = f"{cell('log_likelihood')} ({figures['num_samples']})"
+    if "active_units" in figures:
+        used = f"{figures['active_units']} of {card['training']['latent_dim']}"
+    elif "codes_in_use" in figures:
+        used = f"{figures['codes_in_use']} of {card['training']['num_codes']} codes"
     pixels = "binarised" if card["evaluation"]["binarize"] else "grey"
     if not card["data"]["test_images_held_out"]:
         pixels += ", seen in training"
@@ -57,8 +66,8 @@ def row(card: dict, size: int) -> str:
         cell("elbo"),
         cell("distortion"),
         cell("rate"),
-        f"{cell('log_likelihood')} ({figures['num_samples']})",
-        f"{figures['active_units']} of {card['training']['latent_dim']}",
+        likelihood,
+        used,
         f"{100 * figures['probe_accuracy']:.1f}%" if "probe_accuracy" in figures else "",
         f"{size / 1e6:.1f} MB",
     ]
@@ -71,12 +80,18 @@ def section(card: dict) -> str:
     length = f"{training['steps']:,} steps"
     if training["epochs"]:
         length += f" ({training['epochs']} epochs)"
+    if "beta" in training:
+        loss = f"beta {training['beta']:g} (reduction `{training['reduction']}`)"
+    else:
+        loss = f"commitment {training['commitment']:g}"
+    prior = training.get("prior")
+    if prior:
+        loss += f"; its prior, {prior['steps']:,} steps ({prior['epochs']} epochs) on the codes"
     return (
         f"\n## {card['name']}\n\n{card['description']}\n\n"
         f"![Samples and latents of {card['name']}](images/{card['name']}.png)\n\n"
         f"`{training['command']}`: {length} of batch {training['batch_size']}, "
-        f"{training['optimizer']} at {training['learning_rate']}, beta {training['beta']:g} "
-        f"(reduction `{training['reduction']}`), seed {training['seed']}; "
+        f"{training['optimizer']} at {training['learning_rate']}, {loss}, seed {training['seed']}; "
         f"{training['minutes']:g} minutes on {training['machine']}, {training['date']}.\n"
         + "".join(map(disentanglement, card.get("disentanglement", ())))
     )
@@ -93,12 +108,16 @@ def disentanglement(measured: dict) -> str:
     return f"\nLatents on {measured['dataset']}, {points} points: {scores}.\n"
 
 
-def picture(vae: keras_vae.VAE, card: dict):
+def picture(vae, card: dict):
     """Samples of the prior, and one row for each of the latents that are used most.
 
-    A row goes from 2.5 standard deviations of the prior below its mean to as many above. Without a
-    KL for each latent the rows are in the order of the latents.
+    Of a model without such latents there are samples alone. A row goes from 2.5 standard deviations
+    of the prior below its mean to as many above. Without a KL for each latent the rows are in the
+    order of the latents.
     """
+    if getattr(vae, "has_discrete_codes", False):
+        samples = vae.sample(6 * COLUMNS, seed=0).numpy()
+        return drawing.image_grid(samples.reshape(6, COLUMNS, *vae.event_shape), scale=1)
     samples = vae.sample(2 * COLUMNS, seed=0).numpy()
     rows = [*samples.reshape(2, COLUMNS, *vae.event_shape)]
     labels = ["samples", ""]

@@ -120,8 +120,8 @@ class VonMisesFisher(Posterior):
     not crowd at an origin, and there is none that a collapsed one could lie at. Of m latents m - 1
     are free.
 
-    A code that is moved along one latent, or is drawn from N(0, I) as `PriorSamples` does, lies off
-    the sphere. A decoder that begins with `keras.layers.UnitNormalization()` takes it back.
+    A code that is moved along one latent lies off the sphere. A decoder that begins with
+    `keras.layers.UnitNormalization()` takes it back.
 
     Reference: Davidson et al., "Hyperspherical variational auto-encoders" (2018), section 3.
 

@@ -24,23 +24,14 @@ def sections(vae, card: Mapping) -> list[dict]:
     """The lines of a model's card.
 
     Args:
-        vae: A built `keras_vae.VAE`.
+        vae: A built `keras_vae.VAE`, or a model of `keras_vae.quantized`.
         card: What else is known: strings, numbers and mappings of them, such as a preset's card.
 
     Returns:
         `[{"title": ..., "rows": [[label, text], ...]}, ...]`.
     """
-    own = {
-        "kind": type(vae).__name__,
-        "latents": vae.latent_dim,
-        "image": " x ".join(map(str, vae.event_shape)),
-        "likelihood": type(vae.likelihood).__name__,
-        "prior": type(vae.prior).__name__,
-        "posterior": type(vae.posterior).__name__,
-        "beta": float(vae.beta),
-        "reduction": vae.reduction,
-        "parameters": vae.count_params(),
-    }
+    own = _of_codes(vae) if getattr(vae, "has_discrete_codes", False) else _of_vae(vae)
+    own = {"kind": type(vae).__name__, **own, "parameters": vae.count_params()}
     about: dict = {}
     parts: dict[str, Mapping] = {"About": about, "Model": own}
     for key, value in card.items():
@@ -53,6 +44,32 @@ def sections(vae, card: Mapping) -> list[dict]:
     )
     found = [{"title": title, "rows": _rows(parts[title])} for title in titles]
     return [section for section in found if section["rows"]]
+
+
+def _of_vae(vae):
+    return {
+        "latents": vae.latent_dim,
+        "image": " x ".join(map(str, vae.event_shape)),
+        "likelihood": type(vae.likelihood).__name__,
+        "prior": type(vae.prior).__name__,
+        "posterior": type(vae.posterior).__name__,
+        "beta": float(vae.beta),
+        "reduction": vae.reduction,
+    }
+
+
+def _of_codes(model):
+    """Of a VQ-VAE, or of a prior over its codes, which has no images."""
+    told = {"grid": " x ".join(map(str, model.grid_shape)), "codes": model.num_codes}
+    if hasattr(model, "likelihood"):
+        prior = model.code_prior
+        told |= {
+            "image": " x ".join(map(str, model.event_shape)),
+            "likelihood": type(model.likelihood).__name__,
+            "prior": "uniform" if prior is None else type(prior).__name__,
+            "commitment": float(model.commitment),
+        }
+    return told
 
 
 def _rows(part):

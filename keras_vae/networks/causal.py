@@ -44,6 +44,21 @@ class Before(layers.Layer):
         codes = ops.take(self.codes, inputs[:, :-1], axis=0)
         return ops.pad(codes, [[0, 0], [1, 0], [0, 0]]) + self.places
 
+    def at(self, place, last):
+        """The vectors of one place alone, which are what the whole layer has there.
+
+        Args:
+            place: Int scalar, from 0.
+            last: Integers before it, `[batch]`; at the first place they count for nothing.
+
+        Returns:
+            `[batch, 1, width]`.
+        """
+        codes = ops.take(self.codes, last, axis=0)
+        codes = ops.where(place > 0, codes, ops.zeros_like(codes))
+        vectors = codes + ops.take(self.places, place, axis=0)
+        return ops.cast(vectors, self.compute_dtype)[:, None]
+
     def compute_output_shape(self, input_shape):
         """A vector for each integer."""
         return (*input_shape, self.width)
@@ -110,3 +125,61 @@ def causal_transformer(
         features
     )
     return keras.Model(inputs, logits, name=name)
+
+
+class OneByOne:
+    """A causal transformer that is asked for one place of a series after the other.
+
+    What a place is to those after it, its keys and values, is kept, so that a series costs as much
+    as one pass of the network, and not as many as it has places.
+
+    Args:
+        network: What `causal_transformer` returns.
+    """
+
+    def __init__(self, network: keras.Model):
+        self._layer = network.get_layer
+        self._length = network.input_shape[1]
+        names = [layer.name for layer in network.layers]
+        self._blocks = [name for name in names if name.removeprefix("attention_").isdigit()]
+
+    def start(self, batch_size) -> list:
+        """The memory of nothing yet: keys and values of each block, zeros of their shapes."""
+        attentions = [self._layer(name) for name in self._blocks]
+        return [
+            ops.zeros(
+                (batch_size, self._length, layer.num_heads, layer.key_dim), layer.compute_dtype
+            )
+            for layer in attentions
+            for _ in ("keys", "values")
+        ]
+
+    def step(self, place, last, memory: list):
+        """The logits of one place.
+
+        Args:
+            place: Int scalar, from 0, one after the other.
+            last: The integer before it, `[batch]`.
+            memory: What `start` or the step before gave.
+
+        Returns:
+            `[batch, num_codes]`, float32, and the memory of this place, too.
+        """
+        layer, places = self._layer, ops.arange(self._length)
+        here, seen = (places == place)[:, None, None], (places <= place)[None, None, None]
+        features, kept = layer("before").at(place, last), []
+        for index, name in enumerate(self._blocks):
+            attention = layer(name)
+            normalised = layer(f"{name}_norm")(features)
+            new = attention.key_dense(normalised), attention.value_dense(normalised)
+            old = memory[2 * index : 2 * index + 2]
+            keys, values = (ops.where(here, *pair) for pair in zip(new, old, strict=True))
+            kept += [keys, values]
+            attended = ops.dot_product_attention(
+                attention.query_dense(normalised), keys, values, mask=seen
+            )
+            features = features + attention.output_dense(attended)
+            block = name.removeprefix("attention_")
+            inner = layer(f"hidden_{block}")(layer(f"hidden_{block}_norm")(features))
+            features = features + layer(f"hidden_{block}_out")(inner)
+        return layer("logits")(layer("norm")(features))[:, 0], kept

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from keras_vae import arguments
 from keras_vae.export import HasSignatures, Signatures, count_and_seed
-from keras_vae.networks.causal import causal_transformer
+from keras_vae.networks.causal import OneByOne, causal_transformer
 from keras_vae.presets import HasPresets
 from keras_vae.quantized.code_check import CodeCheck
 from keras_vae.training import LoggedMean, Pass, Term, TermTrainer
@@ -51,8 +51,11 @@ class CodePrior(HasSignatures, HasPresets, TermTrainer):
     >>> prior = keras_vae.quantized.CodePrior(vqvae.grid_shape, vqvae.num_codes)
     >>> prior.compile(optimizer=keras.optimizers.Adam(1e-3))
     >>> prior.fit(vqvae.encode_codes(images), epochs=10)
-    >>> vqvae.decode_codes(prior.sample(64, seed=0))  # new images
+    >>> vqvae.with_prior(prior).sample(64, seed=0)  # new images
     """
+
+    # As of `VQVAE`: there is nothing between two codes.
+    has_discrete_codes = True
 
     def __init__(
         self,
@@ -105,6 +108,18 @@ class CodePrior(HasSignatures, HasPresets, TermTrainer):
         """Integers of the grid's shape, each the number of a code."""
         return CodeCheck(self.grid_shape, self.num_codes)
 
+    def nats(self, codes) -> tf.Tensor:
+        """-log p(c) in nats an image, of codes that are known to be such, also in graphs.
+
+        Args:
+            codes: Integers, `[batch, *grid_shape]`.
+
+        Returns:
+            `[batch]`, float32.
+        """
+        codes = tf.reshape(codes, [-1, self.length])
+        return -_log_prob(self.network(codes), codes)
+
     def log_prob(self, codes, batch_size: int = 256) -> np.ndarray:
         """The logarithm of the probability p(c) of the codes of each image.
 
@@ -119,9 +134,13 @@ class CodePrior(HasSignatures, HasPresets, TermTrainer):
             ValueError: If an argument is invalid.
         """
         arguments.count("batch_size", batch_size)
-        codes = self.data_check().array(codes).reshape(-1, self.length)
+        codes = self.data_check().array(codes)
         batches = (codes[at : at + batch_size] for at in range(0, len(codes), batch_size))
-        return np.concatenate([_log_prob(self.network(batch), batch) for batch in batches])
+        return np.concatenate([-self.nats(batch) for batch in batches])
+
+    def draw_codes(self, n: int, seed: int | None = None) -> tf.Tensor:
+        """Codes of as many images, as `sample` draws them, for what draws a model's codes."""
+        return self.sample(n, seed)
 
     def sample(
         self, n: int, seed: int | None = None, temperature: float = 1.0, batch_size: int = 256
@@ -161,29 +180,30 @@ class CodePrior(HasSignatures, HasPresets, TermTrainer):
     )
     def _draw(self, n, seed, temperature):
         """Codes `[n, length]`; a code is drawn once all before it are there."""
+        network = OneByOne(self.network)
 
-        def step(place, codes):
-            logits = self.network(codes)[:, place] / temperature
+        def step(place, codes, memory):
+            last = tf.gather(codes, tf.maximum(place - 1, 0), axis=1)
+            logits, memory = network.step(place, last, memory)
             own = tf.random.experimental.stateless_fold_in(seed, place)
-            drawn = tf.random.stateless_categorical(logits, 1, own, dtype=tf.int32)
-            return place + 1, tf.where(tf.range(self.length) == place, drawn, codes)
+            drawn = tf.random.stateless_categorical(logits / temperature, 1, own, dtype=tf.int32)
+            return place + 1, tf.where(tf.range(self.length) == place, drawn, codes), memory
 
-        start = tf.zeros([n, self.length], tf.int32)
-        return tf.while_loop(lambda place, _: place < self.length, step, (0, start))[1]
+        start = (0, tf.zeros([n, self.length], tf.int32), network.start(n))
+        return tf.while_loop(lambda place, *_: place < self.length, step, start)[1]
 
     def signatures(self) -> Signatures:
         """What an exported model serves: `log_prob` by default, and `sample` of `n` and `seed`."""
         codes = tf.TensorSpec((None, *self.grid_shape), tf.int32, name="codes")
 
-        def log_prob(codes):
-            codes = tf.reshape(codes, [-1, self.length])
-            return _log_prob(self.network(codes), codes)
-
         def sample(n, seed):
             drawn = self._draw(n, tf.stack([seed, 0]), 1.0)
             return tf.reshape(drawn, [-1, *self.grid_shape])
 
-        return {"log_prob": (log_prob, [codes]), "sample": (sample, count_and_seed())}
+        return {
+            "log_prob": (lambda codes: -self.nats(codes), [codes]),
+            "sample": (sample, count_and_seed()),
+        }
 
     def get_config(self) -> dict:
         """The constructor's arguments."""

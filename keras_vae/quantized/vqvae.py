@@ -6,12 +6,14 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from keras_vae import arguments
 from keras_vae.distributions import get_likelihood
 from keras_vae.export import HasSignatures, Signatures
 from keras_vae.network_checks import check_decoder, check_networks, check_parameters_shape
 from keras_vae.over_images import OverImages
-from keras_vae.presets import HasPresets
+from keras_vae.presets import HasPresets, without_optimizer_state
 from keras_vae.quantized.code_check import CodeCheck
+from keras_vae.quantized.code_prior import CodePrior
 from keras_vae.quantized.codebook import Codebook
 from keras_vae.training import LoggedMean, Pass, Term, TermTrainer
 from keras_vae.training.data_checks import as_float_images
@@ -41,8 +43,9 @@ class VQVAE(OverImages, HasSignatures, HasPresets, TermTrainer):
       commitment * commitment_loss` (+ `codebook_loss`);
     - `perplexity`, e to the entropy of the codes of a batch, from 1 to `num_codes`: how many of
       them are in use;
-    - `elbo`, log p(x|e) less log `num_codes` for each place, in nats an image: the evidence lower
-      bound under the uniform prior over codes. A trained `CodePrior` gives a better one.
+    - `elbo`, log p(x|e) + log p(codes), in nats an image: the evidence lower bound. Without a
+      `code_prior` all codes are equally probable, log `num_codes` nats for each place; a trained
+      `CodePrior` gives a better bound.
 
     What reads means and scales of q(z|x), such as `callbacks.LatentTraversal` and
     `keras_vae.evaluation`, refuses a model that has none.
@@ -62,9 +65,13 @@ class VQVAE(OverImages, HasSignatures, HasPresets, TermTrainer):
             output of the batch; `None` leaves all where they are. Defaults to `100`.
         seed: Int. Which outputs revived codes are moved to is a function of `(seed, step)` alone.
             Defaults to `None`, a seed drawn from Python's `random`.
+        code_prior: A `CodePrior` over the codes, which becomes a part of the model that its `fit`
+            leaves as it is; see `with_prior`. Defaults to `None`: all codes are equally probable,
+            and there is nothing to sample from.
 
     Raises:
-        ValueError: If an argument is invalid, or if encoder, decoder and likelihood do not fit.
+        ValueError: If an argument is invalid, or if encoder, decoder, likelihood and prior do not
+            fit.
 
     Input shape:
         `[batch, *event]`, floating point, inside the likelihood's support.
@@ -81,6 +88,11 @@ class VQVAE(OverImages, HasSignatures, HasPresets, TermTrainer):
     >>> vqvae.compile(optimizer=keras.optimizers.Adam(1e-3))
     >>> vqvae.fit(images, epochs=10)
     >>> vqvae.encode_codes(images)  # integers, [n, 7, 7]
+    >>> prior = keras_vae.quantized.CodePrior(vqvae.grid_shape, vqvae.num_codes)
+    >>> prior.compile(optimizer=keras.optimizers.Adam(1e-3))
+    >>> prior.fit(vqvae.encode_codes(images), epochs=10)
+    >>> vqvae = vqvae.with_prior(prior)
+    >>> vqvae.sample(64, seed=0)  # new images
     """
 
     # What draws or measures a continuous latent looks here, and says that there is none.
@@ -96,14 +108,21 @@ class VQVAE(OverImages, HasSignatures, HasPresets, TermTrainer):
         decay: float | None = 0.99,
         revive_after: int | None = 100,
         seed: int | None = None,
+        code_prior: CodePrior | None = None,
         **kwargs,
     ):
         check_networks(encoder=encoder, decoder=decoder)
+        if not isinstance(code_prior, CodePrior | None):
+            raise arguments.invalid("code_prior", "a `CodePrior` or `None`", code_prior)
         super().__init__({"commitment": commitment}, seed, **kwargs)
         self.encoder = encoder
         self.decoder = decoder
         self.codebook = Codebook(num_codes, decay, revive_after, name="codebook")
         self.likelihood = get_likelihood(likelihood)
+        self.code_prior = code_prior
+        if code_prior is not None:
+            # It learns from codes that stay what they are, by a `fit` of its own.
+            code_prior.trainable = False
         # Tuples once the model is built.
         self._event_shape: Any = None
         self._grid_shape: Any = None
@@ -150,6 +169,7 @@ class VQVAE(OverImages, HasSignatures, HasPresets, TermTrainer):
             if not part.built:
                 part.build((None, *shape))
         self._event_shape, self._grid_shape = event_shape, code_shape[:-1]
+        self._check_prior()
         self.built = True
 
     # The pass, and what its loss is made of ------------------------------------------------
@@ -243,15 +263,86 @@ class VQVAE(OverImages, HasSignatures, HasPresets, TermTrainer):
         codes = CodeCheck(self._grid_shape, self.num_codes).array(codes)
         return self._in_batches(images_of, batch_size, codes)
 
+    def with_prior(self, code_prior: CodePrior) -> "VQVAE":
+        """The same model with a prior over its codes, from which it samples.
+
+        Args:
+            code_prior: A `CodePrior` that was trained on codes of this model.
+
+        Returns:
+            A `VQVAE` of copies of both, not compiled: neither changes when the other is trained.
+
+        Raises:
+            ValueError: If the prior is none, or of other codes, or the model is not built.
+        """
+        self._check_built("with_prior")
+        if not isinstance(code_prior, CodePrior):
+            raise arguments.invalid("code_prior", "a trained `CodePrior`", code_prior)
+        copy = without_optimizer_state(code_prior)
+        both = type(self).from_config({**self.get_config(), "code_prior": copy})
+        if not both.built:
+            both.build((None, *self._event_shape))
+        for part in ("encoder", "decoder", "codebook", "likelihood"):
+            getattr(both, part).set_weights(getattr(self, part).get_weights())
+        both.commitment = float(self.commitment)
+        return both
+
+    def draw_codes(self, n: int, seed: int | None = None, batch_size: int = 256) -> tf.Tensor:
+        """Draws codes of the model's `code_prior`; see `CodePrior.sample`.
+
+        Args:
+            n: Int. Of how many images.
+            seed: Int. The same seed and `batch_size` give the same codes. Defaults to `None`: new
+                ones each call.
+            batch_size: Int. How many are drawn at once. Defaults to `256`.
+
+        Returns:
+            int32 `[n, *grid]`.
+
+        Raises:
+            ValueError: If an argument is invalid, or the model has no prior over its codes.
+        """
+        if self.code_prior is None:
+            raise ValueError(
+                "This VQ-VAE has no prior over its codes to draw from. Train a "
+                "`keras_vae.quantized.CodePrior` on `vqvae.encode_codes(images)`, and take "
+                "`vqvae.with_prior(prior)`."
+            )
+        return self.code_prior.sample(n, seed, batch_size=batch_size)
+
+    def sample(self, n: int, seed: int | None = None, batch_size: int = 256) -> tf.Tensor:
+        """New images: the mean of p(x|e) at codes that `code_prior` draws.
+
+        Args:
+            n: Int. How many.
+            seed: Int. As for `draw_codes`. Defaults to `None`: new ones each call.
+            batch_size: Int. How many are drawn and decoded at once. Defaults to `256`.
+
+        Returns:
+            `[n, *event]`, float32.
+
+        Raises:
+            ValueError: As `draw_codes` does.
+        """
+        return self.decode_codes(self.draw_codes(n, seed, batch_size), batch_size)
+
     def signatures(self) -> Signatures:
-        """What an exported model serves: `reconstruct` by default, `encode_codes` and back."""
+        """What an exported model serves.
+
+        `reconstruct` by default, `encode_codes`, `decode_codes`, and `sample` of `n` and `seed`
+        where there is a `code_prior`.
+        """
         images = tf.TensorSpec((None, *self._event_shape), tf.float32, name="images")
         codes = tf.TensorSpec((None, *self._grid_shape), tf.int32, name="codes")
-        return {
+        served: dict = {
             "reconstruct": (self.reconstruct, [images]),
             "encode_codes": (self.encode_codes, [images]),
             "decode_codes": (self.decode_codes, [codes]),
         }
+        if self.code_prior is not None:
+            draw, inputs = self.code_prior.signatures()["sample"]
+            served["sample"] = (lambda n, seed: self.decode_codes(draw(n, seed)), inputs)
+        return served
 
     def get_config(self) -> dict:
         """The constructor's arguments, parts serialised; `commitment` as it was at the start."""
@@ -263,7 +354,21 @@ class VQVAE(OverImages, HasSignatures, HasPresets, TermTrainer):
             "likelihood": keras.saving.serialize_keras_object(self.likelihood),
             "decay": self.codebook.decay,
             "revive_after": self.codebook.revive_after,
+            # Of `None` it makes `None`.
+            "code_prior": keras.saving.serialize_keras_object(self.code_prior),
         }
+
+    def _check_prior(self):
+        """Raises a `ValueError` if the prior is one over other codes."""
+        prior = self.code_prior
+        own = (self._grid_shape, self.num_codes)
+        if prior is not None and (prior.grid_shape, prior.num_codes) != own:
+            raise ValueError(
+                f"`code_prior` must be one over grids of shape {list(own[0])} of {own[1]} codes. "
+                f"Received: one over grids of shape {list(prior.grid_shape)} of "
+                f"{prior.num_codes} codes. Build it by `CodePrior(vqvae.grid_shape, "
+                "vqvae.num_codes)`."
+            )
 
     def _pass(self, x, outputs, likelihood):
         """The terms of the loss, what is logged beside them, and how the codebook moves."""
@@ -276,7 +381,10 @@ class VQVAE(OverImages, HasSignatures, HasPresets, TermTrainer):
             terms["codebook_loss"] = Term(1.0, distance)
         distance = _squared_distance(outputs, tf.stop_gradient(vectors))
         terms["commitment_loss"] = Term(self.commitment, distance)
-        rate = math.prod(self.grid_shape) * math.log(self.num_codes)
+        if self.code_prior is None:
+            rate = math.prod(self.grid_shape) * math.log(self.num_codes)
+        else:
+            rate = self.code_prior.nats(codes)
         logged = {
             "perplexity": LoggedMean(self.codebook.perplexity(codes)),
             "elbo": LoggedMean(-(distortion + rate)),

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import keras_vae
 from keras_vae import presets
 
 pytestmark = pytest.mark.exhaustive
@@ -22,7 +23,7 @@ def strokes(shape, count, seed):
     return np.minimum(images, 1)
 
 
-@pytest.fixture(scope="module", params=presets.names())
+@pytest.fixture(scope="module", params=presets.names(keras_vae.VAE))
 def shipped(request, browser, tmp_path_factory):
     """A shipped model and its page, open."""
     vae = presets.load(request.param)

@@ -7,9 +7,10 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 
 from keras_vae import anomaly, callbacks, distributions, evaluation, explorer, visualize
-from keras_vae.quantized import VQVAE
+from keras_vae.quantized import VQVAE, CodePrior
 
 SHAPE = (4, 4, 1)
 
@@ -169,14 +170,10 @@ def test_a_single_code_an_image_is_a_vector(images):
     codes = model.encode_codes(images)
     assert codes.shape == (20,)
     np.testing.assert_allclose(model.decode_codes(codes), model.reconstruct(images), atol=1e-6)
-    with pytest.raises(ValueError, match="its codes are integers"):
-        callbacks.PriorSamples("runs").prepare(functions_of(model))
-
-
-def functions_of(model):
-    from keras_vae.model_functions import ModelFunctions
-
-    return ModelFunctions(model)
+    with pytest.raises(ValueError, match="no prior over its codes to draw from"):
+        model.sample(2)
+    prior = CodePrior((), 6, width=4, depth=1, num_heads=1)
+    assert model.with_prior(prior).sample(3, seed=0).shape == (3, *SHAPE)
 
 
 @pytest.mark.parametrize(("policy", "rtol"), [("mixed_float16", 3e-3), ("mixed_bfloat16", 3e-2)])
@@ -333,20 +330,117 @@ def test_callbacks_of_losses_and_reconstructions_work_and_change_nothing(images,
     assert visualize.reconstructions(watched, images[:3]).width > 3 * 4
 
 
+# With a prior over its codes ---------------------------------------------------------------------
+
+
+def code_prior(**arguments):
+    """A tiny prior that thinks some codes more probable than others."""
+    keras.utils.set_random_seed(2)
+    prior = CodePrior(
+        **{"grid_shape": (2, 2), "num_codes": 6, "width": 8, "depth": 1, "num_heads": 2} | arguments
+    )
+    head = prior.network.get_layer("logits")
+    head.kernel.assign(np.random.default_rng(0).normal(size=head.kernel.shape))
+    return prior
+
+
+@pytest.fixture(scope="module")
+def whole(trained):
+    model, _ = trained
+    return compiled(model.with_prior(code_prior()), jit_compile=False, run_eagerly=True)
+
+
+def test_the_bound_is_that_under_the_prior_and_its_samples_are_decoded(trained, whole, images):
+    model, prior = trained[0], code_prior()
+    before, after = (m.evaluate(images, verbose=0, return_dict=True) for m in (model, whole))
+    log_prob = prior.log_prob(model.encode_codes(images))
+    assert after["elbo"] == pytest.approx(log_prob.mean() - after["reconstruction_loss"], rel=1e-5)
+    assert before["elbo"] == pytest.approx(-4 * np.log(6) - before["reconstruction_loss"], rel=1e-5)
+    assert after["loss"] == pytest.approx(before["loss"], rel=1e-6)
+    drawn = prior.sample(5, seed=4)
+    np.testing.assert_array_equal(whole.draw_codes(5, seed=4), drawn)
+    np.testing.assert_allclose(whole.sample(5, seed=4), model.decode_codes(drawn), atol=1e-6)
+    np.testing.assert_array_equal(whole.reconstruct(images), model.reconstruct(images))
+
+
+def test_training_goes_on_and_leaves_the_prior_alone(trained, images):
+    model, prior = trained[0], code_prior()
+    both = compiled(model.with_prior(prior), jit_compile=False, run_eagerly=True)
+    assert float(both.commitment) == float(model.commitment)
+    frozen, moved = both.code_prior.get_weights(), both.encoder.get_weights()
+    original = model.get_weights()
+    both.fit(images, verbose=0)
+    for a, b in zip(frozen, both.code_prior.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert any((a != b).any() for a, b in zip(moved, both.encoder.get_weights(), strict=True))
+    for a, b in zip(original, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert prior.trainable and not both.code_prior.trainable
+
+
+def test_both_are_one_file_one_preset_and_one_export(whole, images, tmp_path):
+    whole.save(tmp_path / "whole.keras")
+    whole.save_to_preset(tmp_path / "preset")
+    again = keras.saving.load_model(tmp_path / "whole.keras")
+    for model in (again, VQVAE.from_preset(tmp_path / "preset")):
+        np.testing.assert_array_equal(model.sample(3, seed=1), whole.sample(3, seed=1))
+        np.testing.assert_array_equal(model.encode_codes(images), whole.encode_codes(images))
+        assert not model.code_prior.trainable
+    whole.export(tmp_path / "served", verbose=False)
+    served = tf.saved_model.load(str(tmp_path / "served")).signatures["sample"]
+    (drawn,) = served(n=tf.constant(3), seed=tf.constant(1)).values()
+    np.testing.assert_allclose(drawn, whole.sample(3, seed=1), atol=1e-6)
+
+
+def test_pictures_of_its_samples_are_drawn_while_it_or_its_prior_trains(whole, images, tmp_path):
+    alone, watched = (
+        compiled(whole.with_prior(code_prior()), jit_compile=False, run_eagerly=True)
+        for _ in range(2)
+    )
+    alone.fit(images, batch_size=8, verbose=0)
+    samples = callbacks.PriorSamples(tmp_path / "whole", num_images=4, seed=3)
+    watched.fit(images, batch_size=8, verbose=0, callbacks=[samples])
+    np.testing.assert_array_equal(state_of(watched), state_of(alone))
+    np.testing.assert_array_equal(samples.codes, watched.draw_codes(4, seed=3))
+    assert samples.last_pictures["prior_samples"].is_file()
+    picture = visualize.samples(watched, num_images=4, seed=3)
+    with Image.open(samples.last_pictures["prior_samples"]) as written:
+        np.testing.assert_array_equal(np.asarray(written), np.asarray(picture))
+
+    prior = compiled(code_prior(), jit_compile=False, run_eagerly=True)
+    settings = {"num_images": 4, "seed": 3, "decode": whole.decode_codes}
+    samples = callbacks.PriorSamples(tmp_path / "prior", **settings)
+    prior.fit(whole.encode_codes(images).numpy(), verbose=0, callbacks=[samples])
+    np.testing.assert_array_equal(samples.codes, prior.sample(4, seed=3))
+    with pytest.raises(ValueError, match="CodePrior draws codes, and does not decode them"):
+        visualize.samples(prior)
+
+
+def test_a_prior_over_other_codes_is_refused(trained):
+    model, _ = trained
+    for arguments in ({"grid_shape": (4,)}, {"num_codes": 5}):
+        with pytest.raises(ValueError, match=r"grids of shape \[2, 2\] of 6 codes\. Received: one"):
+            model.with_prior(code_prior(**arguments))
+    for given in (None, model):
+        with pytest.raises(ValueError, match="Expected a trained `CodePrior`"):
+            model.with_prior(given)
+
+
 def test_what_needs_a_continuous_latent_says_so(trained, images, tmp_path):
     model, _ = trained
     for watcher in (
         callbacks.LatentTraversal(tmp_path),
-        callbacks.PriorSamples(tmp_path),
         callbacks.LatentMap(images, tmp_path),
         callbacks.LatentStatistics(images),
         callbacks.DisentanglementMetrics((images, np.arange(40).reshape(20, 2) % 3), num_points=20),
     ):
         with pytest.raises(ValueError, match="its codes are integers"):
             model.fit(images, verbose=0, callbacks=[watcher])
-    for function in (visualize.samples, visualize.latent_traversal, visualize.latent_grid):
+    for function in (visualize.latent_traversal, visualize.latent_grid):
         with pytest.raises(ValueError, match="its codes are integers"):
             function(model)
+    with pytest.raises(ValueError, match="no prior over its codes"):
+        model.fit(images, verbose=0, callbacks=[callbacks.PriorSamples(tmp_path)])
     for function in (
         evaluation.evaluate_elbo,
         evaluation.log_likelihood,

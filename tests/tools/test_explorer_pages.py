@@ -20,6 +20,7 @@ def pages(program, monkeypatch, make_vae, tmp_path):
     for name in ("one", "two"):
         make_vae().save_to_preset(tmp_path / "presets" / name, description=f"<{name}>")
     monkeypatch.setattr(presets, "descriptions", lambda: {"one": "<one>", "two": "<two>"})
+    monkeypatch.setattr(presets, "names", lambda cls=None: ["one", "two"])
     write = preset_page.write
     monkeypatch.setattr(
         preset_page,

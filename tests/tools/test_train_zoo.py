@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 import keras_vae
-from keras_vae import evaluation, networks, objectives, presets
+from keras_vae import evaluation, networks, objectives, presets, quantized
 
 BYTES = np.random.default_rng(0).integers(0, 256, (60, 28, 28, 1), dtype=np.uint8)
 TINY = {
@@ -24,6 +24,15 @@ TINY = {
     "batch_size": 16,
     "epochs": 2,
     "num_samples": 3,
+}
+
+VECTOR_QUANTIZED = {
+    "networks": lambda: (
+        networks.vq_encoder((28, 28, 1), 2, width=4),
+        networks.vq_decoder((28, 28, 1), 2, width=4),
+    ),
+    "model": {"num_codes": 5},
+    "prior": {"width": 8, "depth": 1, "epochs": 1},
 }
 
 
@@ -293,7 +302,46 @@ def test_a_command_line_without_known_names_lists_them(example, monkeypatch, cap
     assert "mnist_mlp, mnist_map" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", presets.names())
+def test_the_shipped_vq_vae_is_what_its_recipe_makes(example):
+    (name,) = presets.names(quantized.VQVAE)
+    recipe, card = example.RECIPES[name], presets.card(name)
+    made, shipped = example.make(recipe), quantized.VQVAE.from_preset(name)
+    both = [
+        {k: v for k, v in m.get_config().items() if not isinstance(v, dict)}
+        for m in (made, shipped)
+    ]
+    assert {**both[0], "name": shipped.name, "code_prior": None} == {**both[1], "code_prior": None}
+    settings = {key: value for key, value in recipe["prior"].items() if key != "epochs"}
+    prior = quantized.CodePrior(made.grid_shape, made.num_codes, **settings)
+    assert [w.shape for w in shipped.code_prior.weights] == [w.shape for w in prior.weights]
+    assert card["num_parameters"] == made.count_params() + prior.count_params()
+    assert card["description"] == recipe["description"]
+    assert card["training"]["prior"]["epochs"] == recipe["prior"]["epochs"]
+
+
+@pytest.mark.slow
+def test_a_vq_vae_gets_a_prior_that_learns_its_codes(example, loaded, recipe, tmp_path):
+    recipe(**{**VECTOR_QUANTIZED, "class": quantized.VQVAE})
+    example.train("tiny", tmp_path)
+    card = json.loads((tmp_path / "tiny.json").read_text())
+    vqvae = keras.saving.load_model(tmp_path / "tiny.keras")
+    images = BYTES[40:] / np.float32(255)
+    vqvae.compile()
+    logs = vqvae.evaluate(images, verbose=0, return_dict=True)
+    figures = card["figures"]
+    assert figures["elbo"] == pytest.approx(logs["elbo"], rel=1e-5)
+    assert figures["distortion"] == pytest.approx(logs["reconstruction_loss"], rel=1e-5)
+    codes = vqvae.encode_codes(images)
+    rate = -vqvae.code_prior.log_prob(codes).mean()
+    assert figures["rate"] == pytest.approx(rate, rel=1e-4)
+    assert figures["bits_per_code"] == pytest.approx(rate / 49 / np.log(2), rel=1e-4)
+    assert figures["codes_in_use"] == len(np.unique(codes)) and figures["num_images"] == 20
+    training = card["training"]
+    assert (training["num_codes"], training["commitment"]) == (5, 0.25) and "beta" not in training
+    assert training["prior"]["epochs"] == 1 and training["prior"]["steps"] == 3
+
+
+@pytest.mark.parametrize("name", presets.names(keras_vae.VAE))
 def test_a_shipped_model_is_what_its_recipe_makes(example, name):
     recipe, card = example.RECIPES[name], presets.card(name)
     vae, shipped = example.make(recipe), keras_vae.VAE.from_preset(name)

@@ -360,6 +360,7 @@ SENSIBLE = {
     "reconstruct": [None],
     "encode": [None],
     "decode": [None],
+    "sampler": [None],
     "warmup_steps": [None],
     "warmup_epochs": [None],
     "folder": ["a"],
