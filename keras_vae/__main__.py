@@ -5,6 +5,8 @@ latent, and the picture follows.
 """
 
 import argparse
+import os
+import sys
 import webbrowser
 from pathlib import Path
 
@@ -69,4 +71,8 @@ def _parser():
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+        sys.stdout.flush()
+    except BrokenPipeError:  # Who reads has read enough, as `head` has. Python flushes once more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,6 +1,9 @@
 """Presets: what is written, what is checked before loading, and the models that ship."""
 
 import json
+import os
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -223,6 +226,23 @@ def test_the_list_has_a_line_for_every_preset(capsys):
     assert list(presets.descriptions()) == presets.names() != []
     for name, description in presets.descriptions().items():
         assert any(line.split(maxsplit=1) == [name, description] for line in printed.splitlines())
+
+
+@pytest.mark.slow
+def test_a_reader_of_the_list_that_has_read_enough_is_no_error(tmp_path):
+    # A pipe that nobody reads, as of `head` that has ended.
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-m", "keras_vae"],
+        cwd=tmp_path,
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=300,
+    )
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_names_of_a_class_are_those_of_its_models_and_of_its_subclasses():
