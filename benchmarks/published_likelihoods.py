@@ -92,6 +92,8 @@ class Run:
         batch_size: Images a step.
         num_samples: Importance samples of the figure.
         warmup: Epochs over which beta rises from 0.
+        held_out: Split of the images whose bound chooses the epoch that counts, or `None`: the last
+            one does.
     """
 
     def __init__(
@@ -106,11 +108,12 @@ class Run:
         batch_size,
         num_samples,
         warmup=0,
+        held_out=None,
     ):
         self.published, self.reproduced = published, reproduced
         self.build, self.optimizer, self.schedule = build, optimizer, schedule
         self.binarize, self.split, self.batch_size = binarize, split, batch_size
-        self.num_samples, self.warmup = num_samples, warmup
+        self.num_samples, self.warmup, self.held_out = num_samples, warmup, held_out
 
     def epochs(self, share):
         """How many there are."""
@@ -132,12 +135,40 @@ class Run:
         callbacks = [resume]
         if self.warmup:
             callbacks.append(BetaSchedule(warmup_steps=max(1, round(self.warmup * share)) * steps))
+        held_out = None
+        if self.held_out is not None:
+            held_out = keras_vae.datasets.load("mnist", self.held_out, shuffle=False, **settings)
+            callbacks.append(_best(model, held_out, folder / "best.weights.h5"))
         began = time.perf_counter()
-        model.fit(train, epochs=self.epochs(share), callbacks=callbacks, verbose=0)
+        model.fit(
+            train,
+            epochs=self.epochs(share),
+            validation_data=held_out,
+            callbacks=callbacks,
+            verbose=0,
+        )
         minutes = (time.perf_counter() - began) / 60
+        if held_out is not None:
+            model.load_weights(folder / "best.weights.h5")
         test = keras_vae.datasets.load("mnist", "test", **{**settings, "binarize": "fixed"})
         found = keras_vae.evaluation.log_likelihood(model, test, self.num_samples, progress=False)
         return found["nll"], found["log_likelihood_standard_error"], self.epochs(share), minutes
+
+
+def _best(model, held_out, path):
+    """Keeps the weights of the best epoch, also of those before a training was interrupted."""
+    best = None
+    if path.exists():
+        model.load_weights(path)
+        best = model.evaluate(held_out, verbose=0, return_dict=True)["elbo"]
+    return keras.callbacks.ModelCheckpoint(
+        path,
+        monitor="val_elbo",
+        mode="max",
+        save_best_only=True,
+        save_weights_only=True,
+        initial_value_threshold=best,
+    )
 
 
 def _part(epochs, share):
@@ -210,7 +241,12 @@ def _burda(num_samples, published):
     )
 
 
-_PYTHAE = {"binarize": "fixed", "split": "train[:50000]", "batch_size": 100}
+_PYTHAE = {
+    "binarize": "fixed",
+    "split": "train[:50000]",
+    "held_out": "train[50000:]",
+    "batch_size": 100,
+}
 RUNS = {
     "pythae_vae": Run(
         published="89.9",
