@@ -26,9 +26,8 @@ _FURTHEST = 1e6
 class VAEDetector(OutlierMixin, BaseEstimator):
     """Trains a VAE on the rows of a table, and finds those that it cannot explain.
 
-    Columns are standardised by mean and standard deviation of the training rows, and values far
-    out brought nearer by the logarithm; p(x|z) is a Gaussian whose standard deviation, one for all
-    such columns, is learned.
+    Columns are standardised by mean and standard deviation of the training rows; p(x|z) is a
+    Gaussian whose standard deviation, one for all standardised columns, is learned.
 
     It has the conventions of scikit-learn: `score_samples` and `decision_function` are greater the
     more *usual* a row is, and `predict` gives 1 for those and -1 for outliers. The attributes that
@@ -48,8 +47,7 @@ class VAEDetector(OutlierMixin, BaseEstimator):
             a hundred, or `"reconstruction"`. Defaults to `"negative_elbo"`.
         linear_within: Float above 0, k. Standard deviations of a column up to which values stay as
             they are; further out x becomes k (1 + log(|x| / k)) with its sign, so that single
-            values far out do not make the scale for all. Defaults to `2.0`; `None` leaves all
-            values as they are.
+            values far out do not make the scale for all. Defaults to `None`: all stay.
         contamination: Float in (0, 0.5]. The share of the training rows that counts as outliers.
             Defaults to `0.1`.
         random_state: Int, `numpy.random.RandomState` or `None`, as everywhere in scikit-learn.
@@ -74,7 +72,7 @@ class VAEDetector(OutlierMixin, BaseEstimator):
         learning_rate=1e-3,
         beta=1.0,
         criterion="negative_elbo",
-        linear_within=2.0,
+        linear_within=None,
         contamination=0.1,
         random_state=None,
     ):
