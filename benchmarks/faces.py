@@ -74,7 +74,7 @@ def main():
     add("--models", nargs="+", choices=MODELS, default=list(MODELS), help="for `bits` (both)")
     add("--batch-size", type=int, default=100, help="for `bits` (100)")
     add("--samples", type=int, default=200, help="an image, for `bits` (200)")
-    add("--width", type=int, help="residual networks so wide (what `for_data` chooses)")
+    add("--mlp", action="store_true", help="fully connected networks (what `for_data` chooses)")
     add("--mirror", action="store_true", help="train on mirrored faces, too")
     add("--threads", type=int, default=0, help="of TensorFlow within an operation (0: its own)")
     add("--output-dir", type=Path, default=Path("runs/faces"), help="folder (runs/faces)")
@@ -117,14 +117,14 @@ def load(path: Path, shrink: int = 1) -> Faces:
 def model_of(cls, faces, likelihood, options, **arguments):
     """A model of 20 latents."""
     keras.utils.set_random_seed(0)
-    if options.width is None:
+    if not options.mlp:
         return cls.for_data(
             faces.train, 20, likelihood=likelihood, verbose=False, seed=0, **arguments
         )
-    shape, width = faces.train.shape[1:], options.width
+    shape, sizes = faces.train.shape[1:], (512, 256)
     return cls(
-        networks.residual_encoder(shape, 20, width=width),
-        networks.residual_decoder(shape, 20, width=width, likelihood=likelihood),
+        networks.mlp_encoder(shape, 20, sizes),
+        networks.mlp_decoder(shape, 20, sizes[::-1], likelihood=likelihood),
         likelihood=likelihood,
         seed=0,
         **arguments,
