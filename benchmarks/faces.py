@@ -246,16 +246,17 @@ def pictures(faces, options):
     history = fit_while_it_helps(vae, faces, options.steps or 4000, 50, options.patience or 20)
     print(f"best after epoch {1 + int(np.argmax(history['val_elbo']))} of {len(history['elbo'])}")
     folder, rows = options.output_dir, []
+    scale = 2 if faces.train.shape[1] < 64 else 1
     for test in faces.held_out.values():
         chosen = test[:: max(1, len(test) // 10)][:10]
         rows += [chosen, vae.reconstruct(chosen).numpy()]
-    drawing.image_grid(np.stack(rows), scale=2).save(folder / "reconstructions.png")
+    drawing.image_grid(np.stack(rows), scale=scale).save(folder / "reconstructions.png")
     samples = vae.sample(40, seed=0).numpy()
-    drawing.image_grid(samples.reshape(4, 10, *samples.shape[1:]), scale=2).save(
+    drawing.image_grid(samples.reshape(4, 10, *samples.shape[1:]), scale=scale).save(
         folder / "samples.png"
     )
     walked = vae.interpolate(*ends_of_walks(faces)).numpy()
-    drawing.image_grid(walked, scale=2).save(folder / "walk.png")
+    drawing.image_grid(walked, scale=scale).save(folder / "walk.png")
     for name, x in {"train": faces.train, **faces.held_out}.items():
         found = evaluation.evaluate_elbo(vae, x, progress=False)
         error = evaluation.reconstruction_error(vae, x, progress=False)["mean_squared_error"]
