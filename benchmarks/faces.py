@@ -74,7 +74,7 @@ def main():
     add("--models", nargs="+", choices=MODELS, default=list(MODELS), help="for `bits` (both)")
     add("--batch-size", type=int, default=100, help="for `bits` (100)")
     add("--samples", type=int, default=200, help="an image, for `bits` (200)")
-    add("--width", type=int, help="residual networks so wide (what `for_data` chooses)")
+    add("--mlp", action="store_true", help="fully connected networks (what `for_data` chooses)")
     add("--mirror", action="store_true", help="train on mirrored faces, too")
     add("--threads", type=int, default=0, help="of TensorFlow within an operation (0: its own)")
     add("--output-dir", type=Path, default=Path("runs/faces"), help="folder (runs/faces)")
@@ -117,14 +117,14 @@ def load(path: Path, shrink: int = 1) -> Faces:
 def model_of(cls, faces, likelihood, options, **arguments):
     """A model of 20 latents."""
     keras.utils.set_random_seed(0)
-    if options.width is None:
+    if not options.mlp:
         return cls.for_data(
             faces.train, 20, likelihood=likelihood, verbose=False, seed=0, **arguments
         )
-    shape, width = faces.train.shape[1:], options.width
+    shape, sizes = faces.train.shape[1:], (512, 256)
     return cls(
-        networks.residual_encoder(shape, 20, width=width),
-        networks.residual_decoder(shape, 20, width=width, likelihood=likelihood),
+        networks.mlp_encoder(shape, 20, sizes),
+        networks.mlp_decoder(shape, 20, sizes[::-1], likelihood=likelihood),
         likelihood=likelihood,
         seed=0,
         **arguments,
@@ -246,16 +246,17 @@ def pictures(faces, options):
     history = fit_while_it_helps(vae, faces, options.steps or 4000, 50, options.patience or 20)
     print(f"best after epoch {1 + int(np.argmax(history['val_elbo']))} of {len(history['elbo'])}")
     folder, rows = options.output_dir, []
+    scale = 2 if faces.train.shape[1] < 64 else 1
     for test in faces.held_out.values():
         chosen = test[:: max(1, len(test) // 10)][:10]
         rows += [chosen, vae.reconstruct(chosen).numpy()]
-    drawing.image_grid(np.stack(rows), scale=2).save(folder / "reconstructions.png")
+    drawing.image_grid(np.stack(rows), scale=scale).save(folder / "reconstructions.png")
     samples = vae.sample(40, seed=0).numpy()
-    drawing.image_grid(samples.reshape(4, 10, *samples.shape[1:]), scale=2).save(
+    drawing.image_grid(samples.reshape(4, 10, *samples.shape[1:]), scale=scale).save(
         folder / "samples.png"
     )
     walked = vae.interpolate(*ends_of_walks(faces)).numpy()
-    drawing.image_grid(walked, scale=2).save(folder / "walk.png")
+    drawing.image_grid(walked, scale=scale).save(folder / "walk.png")
     for name, x in {"train": faces.train, **faces.held_out}.items():
         found = evaluation.evaluate_elbo(vae, x, progress=False)
         error = evaluation.reconstruction_error(vae, x, progress=False)["mean_squared_error"]

@@ -42,7 +42,9 @@ def main():
     )
     add = parser.add_argument
     add("--what", choices=("parts", "training"), required=True, help="which measurement")
-    add("--networks", nargs="+", default=["gru_1", "gru_8", "conv"], help="(gru_1 gru_8 conv)")
+    add(
+        "--networks", nargs="+", default=["gru_1", "gru_8", "conv"], help="names (gru_1 gru_8 conv)"
+    )
     add("--length", type=int, default=1000, help="steps of a series (1000)")
     add("--batch-size", type=int, default=32, help="series a batch (32)")
     add("--seconds", type=float, nargs="+", default=[60, 120], help="of training (60 120)")
