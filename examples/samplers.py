@@ -52,10 +52,6 @@ TRAINED = {
         objectives.AdversarialAutoencoder,
         {"discriminator_sizes": (1000, 1000)},
     ),
-    "adversarial_autoencoder_3x200": (
-        objectives.AdversarialAutoencoder,
-        {"discriminator_sizes": (200, 200, 200)},
-    ),
 }
 MODELS = {"mnist": ["mnist_mlp", "mnist_autoencoder"], "typeset_digits": ["typeset_digits_conv"]}
 TITLES = {
