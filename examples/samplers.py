@@ -52,10 +52,6 @@ TRAINED = {
         objectives.AdversarialAutoencoder,
         {"discriminator_sizes": (1000, 1000)},
     ),
-    "adversarial_autoencoder_3x200": (
-        objectives.AdversarialAutoencoder,
-        {"discriminator_sizes": (200, 200, 200)},
-    ),
 }
 MODELS = {"mnist": ["mnist_mlp", "mnist_autoencoder"], "typeset_digits": ["typeset_digits_conv"]}
 TITLES = {
@@ -215,7 +211,9 @@ def main():
             pictures[measured["sampler"]] = images[:COLUMNS]
             write_whole(options.folder / "samplers.csv", text(rows))
         picture = drawing.image_grid(
-            np.stack(list(pictures.values())), list(pictures), f"{name} on {options.dataset}"
+            np.stack(list(pictures.values())),
+            list(pictures),
+            f"{Path(name).name} on {options.dataset}",
         )
         write_whole(options.folder / f"{Path(name).name}.png", drawing.png(picture))
     write_whole(options.folder / "samplers.md", table(rows))

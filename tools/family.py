@@ -50,11 +50,7 @@ MEMBERS = {
         # Layers of 1000, as in the papers, would take most of the time of all members.
         "model": {"gamma": 10.0, "discriminator_sizes": (200, 200, 200)},
     },
-    "adversarial_autoencoder": {
-        "class": objectives.AdversarialAutoencoder,
-        "model": {"discriminator_sizes": (200, 200, 200)},
-        "bound": False,
-    },
+    "adversarial_autoencoder": {"class": objectives.AdversarialAutoencoder, "bound": False},
     "dip_vae_i": {"class": objectives.DIPVAE, "model": {"kind": "i"}},
     "dip_vae_ii": {"class": objectives.DIPVAE, "model": {"kind": "ii"}},
     "info_vae": {"class": objectives.InfoVAE},

@@ -80,6 +80,7 @@ def section(card: dict) -> str:
     length = f"{training['steps']:,} steps"
     if training["epochs"]:
         length += f" ({training['epochs']} epochs)"
+    shown = "Samples and latents" if "latent_dim" in training else "Samples"
     if "beta" in training:
         loss = f"beta {training['beta']:g} (reduction `{training['reduction']}`)"
     else:
@@ -89,7 +90,7 @@ def section(card: dict) -> str:
         loss += f"; its prior, {prior['steps']:,} steps ({prior['epochs']} epochs) on the codes"
     return (
         f"\n## {card['name']}\n\n{card['description']}\n\n"
-        f"![Samples and latents of {card['name']}](images/{card['name']}.png)\n\n"
+        f"![{shown} of {card['name']}](images/{card['name']}.png)\n\n"
         f"`{training['command']}`: {length} of batch {training['batch_size']}, "
         f"{training['optimizer']} at {training['learning_rate']}, {loss}, seed {training['seed']}; "
         f"{training['minutes']:g} minutes on {training['machine']}, {training['date']}.\n"

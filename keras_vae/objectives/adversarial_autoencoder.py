@@ -25,7 +25,9 @@ class AdversarialAutoencoder(Adversarial):
 
     Args:
         adversarial_weight: Float. Defaults to `10.0`.
-        discriminator_sizes: Units of the discriminator's hidden layers. Defaults to `(1000, 1000)`.
+        discriminator_sizes: Units of the discriminator's hidden layers. Defaults to `(200, 200,
+            200)`. The paper's two of 1000 learn so much faster than the encoder, at these weights
+            and rates, that codes flee from them: docs/samplers.md has figures.
         discriminator_rate: Float. Learning rate of its Adam(beta_1=0.5, beta_2=0.9). Defaults to
             `1e-4`.
         beta: Float. Weight of the KL. Defaults to `0.0`.
@@ -40,7 +42,7 @@ class AdversarialAutoencoder(Adversarial):
         encoder,
         decoder,
         adversarial_weight: float = 10.0,
-        discriminator_sizes: Sequence[int] = (1000, 1000),
+        discriminator_sizes: Sequence[int] = (200, 200, 200),
         discriminator_rate: float = 1e-4,
         beta: float = 0.0,
         **kwargs,

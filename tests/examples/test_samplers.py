@@ -63,7 +63,9 @@ def test_it_measures_every_sampler_and_draws_them(
         assert picture.width > 12 * 28 and picture.height > 4 * 28
 
 
-@pytest.mark.parametrize(("name", "only"), [("samplers", ""), ("thirty_components", "mixture")])
+@pytest.mark.parametrize(
+    ("name", "only"), [("samplers", ""), ("regularised", ""), ("thirty_components", "mixture")]
+)
 def test_the_page_has_the_tables_of_its_files(example, name, only):
     docs = Path(__file__).parents[2] / "docs"
     with (docs / f"samplers/{name}.csv").open(encoding="utf-8") as file:
