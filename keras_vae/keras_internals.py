@@ -108,6 +108,28 @@ def forget_graph_seed():
     graph.seed = None
 
 
+def apply_gradients(optimizer: keras.optimizers.Optimizer, gradients, weights):
+    """Has an optimizer apply gradients, without leaving the graph that this is traced in for good.
+
+    Whatever the strategy, Keras has TensorFlow sum gradients over its replicas, and that registers
+    a gradient of the sum, which nobody asks for and whose registry keeps the whole graph until the
+    process ends.
+
+    Args:
+        optimizer: Of Keras.
+        gradients: As many as there are weights.
+        weights: Variables.
+    """
+    ops = _module("tensorflow.python.framework.ops", _GRAPHS)
+    registered = _get(_get(ops, "gradient_registry", _GRAPHS), "_registry", _GRAPHS)
+    before = set(registered)
+    optimizer.apply_gradients(zip(gradients, weights, strict=True))
+    new = [name for name in set(registered) - before if name.startswith("CustomGradient-")]
+    # Several would be another thread's, too, of which some may be needed.
+    if len(new) == 1 and tf.distribute.get_strategy().num_replicas_in_sync == 1:
+        registered.pop(new[0], None)
+
+
 @contextlib.contextmanager
 def global_seed_generator() -> Iterator[keras.random.SeedGenerator | None]:
     """The generator that Keras draws from where no seed is given, or `None` if there is none yet.
@@ -201,6 +223,7 @@ def _global_state():
     return global_state
 
 
+_GRAPHS = "to give up the graphs of models that are given up"
 _FIRST_BATCH = "to keep the data's first batch"
 _PICTURES = "to draw pictures without disturbing the noise of training"
 _WEIGHTS = "to write weights to a full disk without a crash"

@@ -4,10 +4,12 @@
 """
 
 import ast
+import gc
 import importlib
 import itertools
 import sys
 import types
+import weakref
 from pathlib import Path
 
 import keras
@@ -149,6 +151,33 @@ def test_only_the_validation_of_a_fit_bears_the_mark():
     fit(model, epochs=2, validation_data=(NUMBERS, NUMBERS))
     model.evaluate(NUMBERS, NUMBERS, verbose=0)
     assert marks == [True, True, False]
+
+
+@pytest.mark.parametrize(
+    # Where the second no longer holds, Keras keeps no graph, and the function can go.
+    ("apply", "is_kept"),
+    [
+        (keras_internals.apply_gradients, False),
+        (lambda optimizer, *pair: optimizer.apply_gradients(zip(*pair, strict=True)), True),
+    ],
+)
+def test_the_graph_of_a_step_is_given_up_with_its_model(apply, is_kept):
+    weight = keras.Variable(1.0)
+    optimizer = keras.optimizers.SGD(0.5)
+    optimizer.build([weight])
+
+    @tf.function(autograph=False)
+    def step():
+        with tf.GradientTape() as tape:
+            loss = weight**2
+        apply(optimizer, tape.gradient(loss, [weight.value]), [weight])
+
+    graph = weakref.ref(step.get_concrete_function().graph)
+    step()
+    assert float(weight) == 0.0
+    del step
+    gc.collect()
+    assert (graph() is not None) == is_kept
 
 
 def drawn(global_seed, forget):
@@ -344,6 +373,10 @@ def changed(name, patch):
         port = importlib.import_module("tensorflow.python.util._pywrap_util_port")
         patch.delattr(port, "IsMklEnabled")
         keras_internals.runs_one_dnn()
+    elif name == "apply_gradients":
+        registry = importlib.import_module("tensorflow.python.framework.ops")
+        patch.delattr(registry, "gradient_registry")
+        keras_internals.apply_gradients(optimizer, [0.0], [tf.Variable(0.0)])
     elif name == "validates":
         keras_internals.validates({"_use_cached_validation_data": True})
     elif name == "forget_graph_seed":

@@ -7,6 +7,7 @@ import keras
 import tensorflow as tf
 
 from keras_vae import arguments
+from keras_vae.keras_internals import apply_gradients
 from keras_vae.vae import VAE
 
 
@@ -88,7 +89,7 @@ class Adversarial(VAE, abc.ABC):
             tape.watch([weight.value for weight in weights])
             loss = tf.reduce_mean(self.discriminator_loss(shown, training=True))
         gradients = tape.gradient(loss, [weight.value for weight in weights])
-        self.discriminator_optimizer.apply_gradients(zip(gradients, weights, strict=True))
+        apply_gradients(self.discriminator_optimizer, gradients, weights)
 
     def get_config(self) -> dict:
         """The constructor's arguments."""

@@ -11,7 +11,12 @@ import keras
 import tensorflow as tf
 
 from keras_vae import arguments
-from keras_vae.keras_internals import BuildsWithoutData, batches_seen, strategy_of
+from keras_vae.keras_internals import (
+    BuildsWithoutData,
+    apply_gradients,
+    batches_seen,
+    strategy_of,
+)
 from keras_vae.noise import standard_normal
 from keras_vae.training import one_dnn
 from keras_vae.training.checked_data import ChecksData
@@ -129,7 +134,7 @@ class TermTrainer(ChecksData, BuildsWithoutData, abc.ABC):
             if update is not None:
                 update()
             if weights:
-                self.optimizer.apply_gradients(zip(gradients, weights, strict=True))
+                apply_gradients(self.optimizer, gradients, weights)
         self._tracker_of_terms.update_state(means, step=step)
         return reducible_logs(self.compute_metrics(inputs[0], None, output, sample_weight))
 
