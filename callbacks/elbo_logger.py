@@ -42,10 +42,9 @@ class ELBOLogger(RunCallback):
     reconstruction, each column of a table, say, follows as `reconstruction_loss_<name>`; in print
     that is a line of its own below the row, with the smallest as one sum where there is no room.
 
-    The training step counts batches since the
-    optimizer was made. A run that resumes, whether by `keras.callbacks.BackupAndRestore`, from a
-    saved model or by a second `fit`, keeps the rows up to its first step and appends. A new run
-    replaces the file.
+    The training step counts batches since the optimizer was made. A run that resumes, whether by
+    `keras.callbacks.BackupAndRestore`, from a saved model or by a second `fit`, keeps the rows up
+    to its first step and appends. A new run replaces the file.
 
     Stands next to Keras's `CSVLogger`, which writes epoch means only. Place it after callbacks that
     add to the epoch's `logs`, such as `LatentStatistics`, to log those by `frequency="epoch"` and

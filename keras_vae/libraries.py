@@ -1,9 +1,9 @@
 """Imports the libraries that the package stands on, and refuses what it cannot work with.
 
 They make more than a million objects that stay for good, and Python's garbage collector, which
-looks through all of them whenever their number has grown by a quarter, takes a third of the time
-that the imports take, and again as much in the first training step. So it rests meanwhile, and
-leaves what was imported alone afterwards.
+looks through all of them whenever their number has grown by a quarter, takes a quarter of the time
+that the imports take, and would go through them once more at the first training step. So it rests
+meanwhile, and leaves what was imported alone afterwards.
 """
 
 import contextlib
