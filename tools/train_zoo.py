@@ -22,8 +22,9 @@ from pathlib import Path
 
 os.environ.setdefault("KERAS_VAE_QUIET", "1")
 
+import card_figures
 import keras_vae
-from keras_vae import callbacks, disentanglement, evaluation, networks, objectives, presets
+from keras_vae import callbacks, disentanglement, networks, objectives, presets
 from keras_vae.datasets import factors
 from keras_vae.datasets.factors.named import DRAWN, SETS
 from keras_vae.files import write_whole
@@ -300,7 +301,7 @@ def train(name: str, directory: Path, seed: int = 0, epochs: int | None = None):
             ),
             "arguments": recipe.get("model", {}),
             "warmup_steps": recipe.get("warmup", {}),
-            **settings_of(vae),
+            **card_figures.of(vae).settings(),
             "likelihood": type(vae.likelihood).__name__,
             **({"prior": of_prior} if of_prior else {}),
             "last_epoch": {key: values[-1] for key, values in history.items()},
@@ -346,19 +347,6 @@ def with_trained_prior(
     return vqvae.with_prior(prior), {**settings, "steps": steps, "last_epoch": last}
 
 
-def settings_of(model) -> dict:
-    """What a card says of a model's loss and size."""
-    if isinstance(model, VQVAE):
-        names = ("commitment", "num_codes", "decay")
-        settings = {name: model.get_config()[name] for name in names}
-        return {**settings, "grid_shape": list(model.grid_shape)}
-    return {
-        "beta": model.get_config()["beta"],
-        "reduction": model.reduction,
-        "latent_dim": model.latent_dim,
-    }
-
-
 def make(recipe: dict, seed: int = 0) -> keras_vae.VAE | VQVAE:
     """The untrained model of a recipe.
 
@@ -384,54 +372,13 @@ def every_50th_step(path: Path) -> dict:
 
 def measure(vae, recipe: dict, evaluated: dict) -> dict:
     """What a card says a model is worth: `figures`, and `disentanglement` if its recipe asks."""
-    if isinstance(vae, VQVAE):
-        return {"figures": vqvae_figures(vae, evaluated)}
-    measured = {"figures": evaluation.evaluate_all(vae, **evaluated)}
+    measured = {"figures": card_figures.of(vae).figures(evaluated)}
     if "disentanglement" in recipe:
         measured["disentanglement"] = [
             measure_disentanglement(vae, dataset, metrics)
             for dataset, metrics in recipe["disentanglement"].items()
         ]
     return measured
-
-
-def vqvae_figures(vqvae: VQVAE, evaluated: dict) -> dict:
-    """The bound of a VQ-VAE with its prior and what it is made of, in nats an image.
-
-    Args:
-        vqvae: A trained model with a `code_prior`.
-        evaluated: What a card says that it is measured on.
-    """
-    batches = keras_vae.datasets.load(
-        evaluated["dataset"],
-        evaluated["split"],
-        1000,
-        shuffle=False,
-        binarize=evaluated["binarize"],
-        seed=evaluated["seed"],
-    )
-    measured: dict = {"elbo": [], "distortion": [], "rate": [], "mean_squared_error": []}
-    codes = []
-    for images in batches:
-        result = vqvae(images, return_pass=True)
-        distortion = result.terms["reconstruction_loss"].value
-        elbo = result.logged["elbo"].value
-        error = tf.reduce_mean((images - result.output) ** 2, axis=[1, 2, 3])
-        for key, value in zip(measured, (elbo, distortion, -elbo - distortion, error), strict=True):
-            measured[key].append(value)
-        codes.append(vqvae.encode_codes(images))
-    figures = {}
-    for key, parts in measured.items():
-        values = np.float64(np.concatenate(parts))
-        figures[key] = values.mean()
-        figures[f"{key}_standard_error"] = values.std() / np.sqrt(len(values))
-    codes = np.concatenate(codes)
-    return {
-        **figures,
-        "bits_per_code": figures["rate"] / codes[0].size / np.log(2),
-        "codes_in_use": len(np.unique(codes)),
-        "num_images": len(codes),
-    }
 
 
 def measure_disentanglement(vae, dataset: str, metrics: list | None = None, seed: int = 0) -> dict:
@@ -462,12 +409,7 @@ def measure_disentanglement(vae, dataset: str, metrics: list | None = None, seed
 
 def pinned_outputs(vae) -> dict:
     """What the decoder makes of fixed codes, by which a later version sees that it still does."""
-    if isinstance(vae, VQVAE):
-        codes = np.arange(3 * vae.code_prior.length) % vae.num_codes
-        images = vae.decode_codes(codes.reshape(3, *vae.grid_shape)).numpy()
-    else:
-        codes = np.linspace(-1.5, 1.5, 3 * vae.latent_dim, dtype=np.float32)
-        images = vae.decode(codes.reshape(3, vae.latent_dim)).mean().numpy()
+    images = card_figures.of(vae).pinned()
     return {
         "means": images.mean(axis=(1, 2, 3)).tolist(),
         "middle_rows": images[:, images.shape[1] // 2, ::4, 0].tolist(),
