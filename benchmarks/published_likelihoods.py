@@ -8,6 +8,15 @@
                 RMSprop 1e-4 that falls by 10^-0.2 after 200, 350, 500, 750 and 1,000 epochs,
                 batches of 100, the KL's weight rising from 0 over 100 epochs, 2,000 epochs; 5,000
                 samples (published: Tomczak & Welling, 2018)
+  pythae_hvae   its Hamiltonian VAE of 4 leapfrog steps of 0.05, no tempering: 784-300-64 softplus,
+                Adamax 5e-4 that falls as the VampPrior's does, batches of 100, 2,000 epochs; 1,000
+                samples, here from q(z|x) (published: Salimans, Kingma & Welling, 2015)
+  pythae_iwae   its IWAE of 50 samples: 784-200-200-50 tanh, batches of 20, Adam (epsilon 1e-4) at
+                0.001 that falls by 10^(-1/7) after 2, 5, 14, 28, 41, 122, 365 and 1,094 epochs,
+                3,280 epochs; 5,000 samples (published: Burda et al., 2016, table 1)
+  pythae_svae   its hyperspherical VAE: 784-256-128-11 ReLU, one concentration of 1 or more, Adam
+                1e-3, batches of 64 of 60,000 images that are binarised anew every epoch, 500
+                epochs; 500 samples (published: Davidson et al., 2018, table 2)
   burda_vae, burda_iwae_5, burda_iwae_50
                 784-200-200-50 tanh, batches of 20 of 60,000 images that are binarised anew every
                 epoch, Adam (epsilon 1e-4) at 0.001 * 10^(-i/7) for 3^i epochs, i = 0 to 7: 3,280
@@ -35,12 +44,11 @@ os.environ.setdefault("KERAS_VAE_QUIET", "1")
 
 import keras_vae
 from keras_vae.callbacks import BetaSchedule, Resume
-from keras_vae.objectives import IWAE, VampPriorVAE
+from keras_vae.objectives import IWAE, HamiltonianVAE, VampPriorVAE
 
 import keras
 
 SHAPE = (28, 28, 1)
-FALL = 10**-0.2
 
 
 def main():
@@ -128,9 +136,10 @@ class Run:
         train = keras_vae.datasets.load("mnist", self.split, start=resume.step, **settings)
         steps = int(train.cardinality())
         ends = itertools.accumulate(_part(epochs, share) * steps for epochs, _ in self.schedule)
-        rate = keras.optimizers.schedules.PiecewiseConstantDecay(
-            list(ends)[:-1], [rate for _, rate in self.schedule]
-        )
+        rates = [rate for _, rate in self.schedule]
+        rate = rates[0]
+        if len(rates) > 1:
+            rate = keras.optimizers.schedules.PiecewiseConstantDecay(list(ends)[:-1], rates)
         model.compile(self.optimizer(rate))
         callbacks = [resume]
         if self.warmup:
@@ -186,11 +195,11 @@ def _folder(folder, name):
         yield Path(temporary) / name
 
 
-def _falling(rate, milestones, epochs):
+def _falling(rate, milestones, epochs, fall=10**-0.2):
     """A learning rate that falls at milestones, as parts of a schedule."""
     ends = [*(milestone for milestone in milestones if milestone < epochs), epochs]
     lengths = [end - begin for begin, end in zip([0, *ends], ends, strict=False)]
-    return [(length, rate * FALL**index) for index, length in enumerate(lengths)]
+    return [(length, rate * fall**index) for index, length in enumerate(lengths)]
 
 
 def _mlps(seed, cls=keras_vae.VAE, latent_dim=40, hidden_sizes=(400,), activation="relu", **own):
@@ -201,6 +210,20 @@ def _mlps(seed, cls=keras_vae.VAE, latent_dim=40, hidden_sizes=(400,), activatio
         seed=seed,
         **own,
     )
+
+
+def _svae(seed):
+    """A posterior on the sphere, of one concentration an image."""
+    images = keras.Input(SHAPE)
+    features = keras.layers.Flatten()(images)
+    for units in (256, 128):
+        features = keras.layers.Dense(units, "relu")(features)
+    concentration = 1.0 + keras.ops.softplus(keras.layers.Dense(1)(features))
+    scale = keras.ops.repeat(keras.ops.rsqrt(concentration), 11, axis=-1)
+    encoder = keras.Model(images, {"loc": keras.layers.Dense(11)(features), "scale": scale})
+    decoder = keras_vae.networks.mlp_decoder(SHAPE, 11, (128, 256), "relu")
+    sphere = {"posterior": "von_mises_fisher", "prior": "spherical_uniform"}
+    return keras_vae.VAE(encoder, decoder, seed=seed, **sphere)
 
 
 def _gated(features, units):
@@ -224,15 +247,24 @@ def _vamp(seed):
     return VampPriorVAE(encoder, keras.Model(codes, logits), num_pseudo_inputs=500, seed=seed)
 
 
-def _burda(num_samples, published):
+def _burda_model(num_samples):
+    """The networks of Burda et al. (2016) with one stochastic layer, as a function of the seed."""
     sizes = {"latent_dim": 50, "hidden_sizes": (200, 200), "activation": "tanh"}
     if num_samples > 1:
         sizes |= {"cls": IWAE, "num_samples": num_samples}
+    return lambda seed: _mlps(seed, **sizes)
+
+
+def _burda_adam(rate):
+    return keras.optimizers.Adam(rate, epsilon=1e-4)
+
+
+def _burda(num_samples, published):
     return Run(
         published=published,
         reproduced=None,
-        build=lambda seed: _mlps(seed, **sizes),
-        optimizer=lambda rate: keras.optimizers.Adam(rate, epsilon=1e-4),
+        build=_burda_model(num_samples),
+        optimizer=_burda_adam,
         schedule=[(3**part, 1e-3 * 10 ** (-part / 7)) for part in range(8)],
         binarize="dynamic",
         split="train",
@@ -241,12 +273,7 @@ def _burda(num_samples, published):
     )
 
 
-_PYTHAE = {
-    "binarize": "fixed",
-    "split": "train[:50000]",
-    "held_out": "train[50000:]",
-    "batch_size": 100,
-}
+_PYTHAE = {"binarize": "fixed", "split": "train[:50000]", "held_out": "train[50000:]"}
 RUNS = {
     "pythae_vae": Run(
         published="89.9",
@@ -254,6 +281,7 @@ RUNS = {
         build=_mlps,
         optimizer=keras.optimizers.Adam,
         schedule=_falling(1e-4, [200, 350], 500),
+        batch_size=100,
         num_samples=200,
         **_PYTHAE,
     ),
@@ -263,9 +291,43 @@ RUNS = {
         build=_vamp,
         optimizer=keras.optimizers.RMSprop,
         schedule=_falling(1e-4, [200, 350, 500, 750, 1000], 2000),
+        batch_size=100,
         num_samples=5000,
         warmup=100,
         **_PYTHAE,
+    ),
+    "pythae_hvae": Run(
+        published="86.40",
+        reproduced="86.21",
+        build=lambda seed: _mlps(
+            seed, HamiltonianVAE, 64, (300,), "softplus", num_steps=4, step_size=0.05, tempering=1.0
+        ),
+        optimizer=keras.optimizers.Adamax,
+        schedule=_falling(5e-4, [200, 350, 500, 750, 1000], 2000),
+        batch_size=100,
+        num_samples=1000,
+        **_PYTHAE,
+    ),
+    "pythae_iwae": Run(
+        published="87.1",
+        reproduced="86.82",
+        build=_burda_model(50),
+        optimizer=_burda_adam,
+        schedule=_falling(1e-3, [2, 5, 14, 28, 41, 122, 365, 1094], 3280, 10 ** (-1 / 7)),
+        batch_size=20,
+        num_samples=5000,
+        **_PYTHAE,
+    ),
+    "pythae_svae": Run(
+        published="93.16 +- 0.31",
+        reproduced="93.13",
+        build=_svae,
+        optimizer=keras.optimizers.Adam,
+        schedule=[(500, 1e-3)],
+        binarize="dynamic",
+        split="train",
+        batch_size=64,
+        num_samples=500,
     ),
     "burda_vae": _burda(1, "86.76"),
     "burda_iwae_5": _burda(5, "85.54"),
