@@ -345,8 +345,7 @@ def _likelihood(events):
             "`keras.utils.to_categorical(x)`."
         )
     if low >= 0 and high <= 1:
-        share = is_edge.mean()
-        if events.ndim == 4 and share >= _SHARE_OF_INK_AND_PAPER:
+        if events.ndim == 4 and (share := is_edge.mean()) >= _SHARE_OF_INK_AND_PAPER:
             return (
                 Part(distributions, "Bernoulli"),
                 f"values in [0, 1], {share:.0%} of them 0 or 1, as of ink on paper (their cross-"
@@ -354,21 +353,14 @@ def _likelihood(events):
             )
         if events.ndim == 4 and _are_grey_levels(values):
             return Part(distributions, "DiscretizedLogistic"), "256 grey levels from 0 to 1"
-        return (
-            Part(distributions, "Gaussian"),
-            "values in [0, 1] between grey levels; one scale, which is learned",
-        )
+        return _gaussian(events, "values in [0, 1]")
     if events.ndim == 4 and low >= 0 and 1 < high <= 255:
         raise ValueError(
             "Images should have values from 0 to 1. "
             f"Received: values from {low:g} to {high:g}. If 255 is white, pass `x / 255`."
         )
-    flat = events.reshape(len(events), -1)
-    with warnings.catch_warnings():
-        # Of what was never observed, as behind the end of the longest series.
-        warnings.simplefilter("ignore", RuntimeWarning)
-        mean, deviation = np.nanmean(flat, axis=0), np.nanstd(flat, axis=0)
-    whole = float(np.nanstd(flat))
+    mean, deviation = _by_value(events)
+    whole = float(np.nanstd(events))
     if np.nanmax(abs(mean)) > 10 or np.nanmax(deviation) > 10 or not whole > 0.05:
         raise ValueError(
             "Values should have a mean near 0 and a standard deviation near 1. Received: values "
@@ -376,10 +368,28 @@ def _likelihood(events):
             "x.std(axis=0)`, or give the likelihood that suits them: `likelihood='log_normal'` "
             "for positive values, for example."
         )
+    return _gaussian(events, f"values from {low:.3g} to {high:.3g}")
+
+
+def _gaussian(events, what):
+    """One whose scale begins where a decoder is right that knows the means of values alone."""
+    mean, _ = _by_value(events)
+    squares = (events.reshape(len(events), -1) - mean) ** 2
+    scale = float(f"{np.sqrt(np.nanmean(squares)):.2g}")
+    scale = max(scale, distributions.Gaussian.minimum_scale)
     return (
-        Part(distributions, "Gaussian"),
-        f"values from {low:.3g} to {high:.3g}; one scale, which is learned",
+        Part(distributions, "Gaussian", (scale,), (("learn_scale", True),)),
+        f"{what}; one scale, which is learned, from their standard deviation on",
     )
+
+
+def _by_value(events):
+    """Mean and standard deviation of each value of an event over the examples."""
+    with warnings.catch_warnings():
+        # Of what was never observed, as behind the end of the longest series.
+        warnings.simplefilter("ignore", RuntimeWarning)
+        flat = events.reshape(len(events), -1)
+        return np.nanmean(flat, axis=0), np.nanstd(flat, axis=0)
 
 
 def _is_one_hot(events):

@@ -28,6 +28,10 @@ def normal(*shape):
     return RANDOM.normal(size=(40, *shape))
 
 
+def standardised(x):
+    return (x - x.mean(axis=0)) / x.std(axis=0)
+
+
 def with_holes(x):
     return np.where(RANDOM.random(x.shape) < 0.1, np.nan, x)
 
@@ -104,8 +108,24 @@ def test_the_code_that_is_printed_makes_the_same_model(capsys):
     ]
     for name in ("seed", "missing", "num_samples", "beta"):
         assert expected[name] == found[name]
+    assert again.likelihood.scale == vae.likelihood.scale
     shapes = [[weight.shape for weight in model.weights] for model in (vae, again)]
     assert shapes[0] == shapes[1]
+
+
+@pytest.mark.parametrize(
+    ("x", "scale"),
+    [
+        (standardised(normal(12)), 1.0),
+        (with_holes(normal(64, 2) / 4 + [0.0, 3.0]), 0.25),
+        (0.5 + normal(40, 40, 1) / 50, 0.02),
+        (0.5 + np.eye(40)[:, :9] * 1e-4, distributions.Gaussian.minimum_scale),
+    ],
+)
+def test_a_gaussian_begins_at_the_deviation_of_the_data(x, scale, capsys):
+    vae = keras_vae.VAE.for_data(x, 2)
+    assert vae.likelihood.learn_scale and vae.likelihood.scale == pytest.approx(scale, rel=0.05)
+    assert f"Gaussian({vae.likelihood.scale}, learn_scale=True)" in capsys.readouterr().out
 
 
 def test_it_says_nothing_where_nothing_is_asked(capsys):
@@ -138,9 +158,9 @@ def test_data_and_generators_are_left_as_they_were():
 
 def test_a_model_made_for_data_trains_on_them():
     x = RANDOM.normal(size=(64, 2)) @ RANDOM.normal(size=(2, 12))
-    x = ((x - x.mean(axis=0)) / x.std(axis=0)).astype("float32")
+    x = standardised(x).astype("float32")
     vae = keras_vae.VAE.for_data(x, 2, verbose=False, seed=0)
-    vae.compile(keras.optimizers.Adam(1e-3))
+    vae.compile(keras.optimizers.Adam(1e-2))
     elbo = vae.fit(x, batch_size=16, epochs=20, verbose=0).history["elbo"]
     assert elbo[-1] > elbo[0] + 3
 
