@@ -23,6 +23,8 @@ _MOST_EXAMPLES = 10_000
 # A grey image of no more values than this is as well learned by layers that train 20 times faster.
 _MOST_FOR_MLP = 1024
 _SHARE_OF_INK_AND_PAPER = 0.5
+# Rows of fewer columns than 8 x 8 pixels are no image that was flattened.
+_FEWEST_FLATTENED = 64
 
 
 class Looked(NamedTuple):
@@ -351,6 +353,13 @@ def _likelihood(events):
                 f"values in [0, 1], {share:.0%} of them 0 or 1, as of ink on paper (their cross-"
                 "entropy, which is no density of grey values)",
             )
+        if _is_flattened_ink(events):
+            return (
+                Part(distributions, "Bernoulli"),
+                f"values in [0, 1], {is_edge.mean():.0%} of them 0 or 1, as of flattened images of "
+                "ink on paper (their cross-entropy, which is no density of grey values; for the "
+                "columns of a table pass likelihood='gaussian')",
+            )
         if events.ndim == 4 and _are_grey_levels(values):
             return Part(distributions, "DiscretizedLogistic"), "256 grey levels from 0 to 1"
         return _gaussian(events, "values in [0, 1]")
@@ -390,6 +399,19 @@ def _by_value(events):
         warnings.simplefilter("ignore", RuntimeWarning)
         flat = events.reshape(len(events), -1)
         return np.nanmean(flat, axis=0), np.nanstd(flat, axis=0)
+
+
+def _is_flattened_ink(events):
+    """Whether rows are as long as an image, and grey where they are mostly black or white.
+
+    Columns of zeros and ones alone, beside others that hardly are 0 or 1, are those of a table.
+    """
+    if events.ndim != 2 or events.shape[1] < _FEWEST_FLATTENED:
+        return False
+    is_grey = (events > 0) & (events < 1)
+    some_grey = is_grey.any(axis=0)
+    seen = ~np.isnan(events[:, some_grey])
+    return bool(is_grey[:, some_grey].sum() <= (1 - _SHARE_OF_INK_AND_PAPER) * seen.sum())
 
 
 def _is_one_hot(events):
