@@ -5,8 +5,9 @@
 Data come with scikit-learn. Three fifths of the rows train, drawn by the seed; a fifth validates,
 and the last is what the figures are of. Columns are standardised by mean and standard deviation of
 the training rows. A value that repeats makes densities that have no bound, so the grey levels of
-digits, 0 to 16, get noise between 0 and 1, and two columns of the diabetes data are left out: sex,
-and s4, which is mostly whole numbers.
+digits, 0 to 16, get noise between 0 and 1, the same for every model, and two columns of the
+diabetes data are left out: sex, and s4, which is mostly whole numbers. Three pixels of digits, 0 in
+all images, stay as columns of that noise alone.
 
   VAE                 MLPs, half as many latents as columns, at most ten; a Gaussian with one scale
                       for all standardised columns, or with a decoded one for each value, or

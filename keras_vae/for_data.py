@@ -23,6 +23,8 @@ _MOST_EXAMPLES = 10_000
 # A grey image of no more values than this is as well learned by layers that train 20 times faster.
 _MOST_FOR_MLP = 1024
 _SHARE_OF_INK_AND_PAPER = 0.5
+# Rows of fewer columns than 8 x 8 pixels are no image that was flattened.
+_FEWEST_FLATTENED = 64
 
 
 class Looked(NamedTuple):
@@ -345,30 +347,29 @@ def _likelihood(events):
             "`keras.utils.to_categorical(x)`."
         )
     if low >= 0 and high <= 1:
-        share = is_edge.mean()
-        if events.ndim == 4 and share >= _SHARE_OF_INK_AND_PAPER:
+        if events.ndim == 4 and (share := is_edge.mean()) >= _SHARE_OF_INK_AND_PAPER:
             return (
                 Part(distributions, "Bernoulli"),
                 f"values in [0, 1], {share:.0%} of them 0 or 1, as of ink on paper (their cross-"
                 "entropy, which is no density of grey values)",
             )
+        if _is_flattened_ink(events):
+            return (
+                Part(distributions, "Bernoulli"),
+                f"values in [0, 1], {is_edge.mean():.0%} of them 0 or 1, as of flattened images of "
+                "ink on paper (their cross-entropy, which is no density of grey values; for the "
+                "columns of a table pass likelihood='gaussian')",
+            )
         if events.ndim == 4 and _are_grey_levels(values):
             return Part(distributions, "DiscretizedLogistic"), "256 grey levels from 0 to 1"
-        return (
-            Part(distributions, "Gaussian"),
-            "values in [0, 1] between grey levels; one scale, which is learned",
-        )
+        return _gaussian(events, "values in [0, 1]")
     if events.ndim == 4 and low >= 0 and 1 < high <= 255:
         raise ValueError(
             "Images should have values from 0 to 1. "
             f"Received: values from {low:g} to {high:g}. If 255 is white, pass `x / 255`."
         )
-    flat = events.reshape(len(events), -1)
-    with warnings.catch_warnings():
-        # Of what was never observed, as behind the end of the longest series.
-        warnings.simplefilter("ignore", RuntimeWarning)
-        mean, deviation = np.nanmean(flat, axis=0), np.nanstd(flat, axis=0)
-    whole = float(np.nanstd(flat))
+    mean, deviation = _by_value(events)
+    whole = float(np.nanstd(events))
     if np.nanmax(abs(mean)) > 10 or np.nanmax(deviation) > 10 or not whole > 0.05:
         raise ValueError(
             "Values should have a mean near 0 and a standard deviation near 1. Received: values "
@@ -376,10 +377,41 @@ def _likelihood(events):
             "x.std(axis=0)`, or give the likelihood that suits them: `likelihood='log_normal'` "
             "for positive values, for example."
         )
+    return _gaussian(events, f"values from {low:.3g} to {high:.3g}")
+
+
+def _gaussian(events, what):
+    """One whose scale begins where a decoder is right that knows the means of values alone."""
+    mean, _ = _by_value(events)
+    squares = (events.reshape(len(events), -1) - mean) ** 2
+    scale = float(f"{np.sqrt(np.nanmean(squares)):.2g}")
+    scale = max(scale, distributions.Gaussian.minimum_scale)
     return (
-        Part(distributions, "Gaussian"),
-        f"values from {low:.3g} to {high:.3g}; one scale, which is learned",
+        Part(distributions, "Gaussian", (scale,), (("learn_scale", True),)),
+        f"{what}; one scale, which is learned, from their standard deviation on",
     )
+
+
+def _by_value(events):
+    """Mean and standard deviation of each value of an event over the examples."""
+    with warnings.catch_warnings():
+        # Of what was never observed, as behind the end of the longest series.
+        warnings.simplefilter("ignore", RuntimeWarning)
+        flat = events.reshape(len(events), -1)
+        return np.nanmean(flat, axis=0), np.nanstd(flat, axis=0)
+
+
+def _is_flattened_ink(events):
+    """Whether rows are as long as an image, and grey where they are mostly black or white.
+
+    Columns of zeros and ones alone, beside others that hardly are 0 or 1, are those of a table.
+    """
+    if events.ndim != 2 or events.shape[1] < _FEWEST_FLATTENED:
+        return False
+    is_grey = (events > 0) & (events < 1)
+    some_grey = is_grey.any(axis=0)
+    seen = ~np.isnan(events[:, some_grey])
+    return bool(is_grey[:, some_grey].sum() <= (1 - _SHARE_OF_INK_AND_PAPER) * seen.sum())
 
 
 def _is_one_hot(events):

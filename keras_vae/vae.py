@@ -187,9 +187,10 @@ class VAE(Inference, HasPresets, TermTrainer):
         Looks at shape, type and range of up to 10,000 examples. Rows `[n, columns]` and small
         images get fully connected networks, larger images residual ones, series `[n, time,
         features]` convolutions along time. The likelihood is Bernoulli of zeros and ones and of
-        images of ink on paper, categorical of one-hot classes, a discretized logistic of other
-        images of 256 grey levels, and otherwise a Gaussian whose scale is learned. What the data do
-        not tell is refused, with what to say. Nothing is trained, and the data stay as they are.
+        images of ink on paper, flattened or not, categorical of one-hot classes, a discretized
+        logistic of other images of 256 grey levels, and otherwise a Gaussian whose scale is
+        learned, from the standard deviation of the data on. What the data do not tell is refused,
+        with what to say. Nothing is trained, and the data stay as they are.
 
         Args:
             x: Examples `[n, *event]`, floating point, or a `tf.data.Dataset` of batches of them,

@@ -24,8 +24,16 @@ def ink(*shape):
     return np.where(RANDOM.random((40, *shape)) < 0.8, 0.0, RANDOM.random((40, *shape)))
 
 
+def yes_no_and_proportions():
+    return np.concatenate([binary(60), RANDOM.random((40, 20))], axis=1)
+
+
 def normal(*shape):
     return RANDOM.normal(size=(40, *shape))
+
+
+def standardised(x):
+    return (x - x.mean(axis=0)) / x.std(axis=0)
 
 
 def with_holes(x):
@@ -55,6 +63,11 @@ CHOSEN = {
     "rows with holes": (lambda: with_holes(normal(12)), "mlp", "Gaussian", True),
     "half precision": (lambda: normal(12).astype("float16"), "mlp", "Gaussian", False),
     "proportions": (lambda: RANDOM.random((40, 5)), "mlp", "Gaussian", False),
+    "flattened images of ink": (lambda: ink(784), "mlp", "Bernoulli", False),
+    "with holes, flattened": (lambda: with_holes(ink(64)), "mlp", "Bernoulli", True),
+    "flattened grey images": (lambda: bytes_of(560), "mlp", "Gaussian", False),
+    "mostly zero": (lambda: ink(63), "mlp", "Gaussian", False),
+    "yes and no beside proportions": (yes_no_and_proportions, "mlp", "Gaussian", False),
     "yes and no": (lambda: binary(9), "mlp", "Bernoulli", False),
     "classes": (lambda: np.eye(5)[RANDOM.integers(0, 5, 40)], "mlp", "Categorical", False),
     "a series": (lambda: normal(100, 1), "conv_series", "Gaussian", False),
@@ -104,8 +117,32 @@ def test_the_code_that_is_printed_makes_the_same_model(capsys):
     ]
     for name in ("seed", "missing", "num_samples", "beta"):
         assert expected[name] == found[name]
+    assert again.likelihood.scale == vae.likelihood.scale
     shapes = [[weight.shape for weight in model.weights] for model in (vae, again)]
     assert shapes[0] == shapes[1]
+
+
+@pytest.mark.parametrize(
+    ("x", "scale"),
+    [
+        (standardised(normal(12)), 1.0),
+        (with_holes(normal(64, 2) / 4 + [0.0, 3.0]), 0.25),
+        (0.5 + normal(40, 40, 1) / 50, 0.02),
+        (0.5 + np.eye(40)[:, :9] * 1e-4, distributions.Gaussian.minimum_scale),
+    ],
+)
+def test_a_gaussian_begins_at_the_deviation_of_the_data(x, scale, capsys):
+    vae = keras_vae.VAE.for_data(x, 2)
+    assert vae.likelihood.learn_scale and vae.likelihood.scale == pytest.approx(scale, rel=0.05)
+    assert f"Gaussian({vae.likelihood.scale}, learn_scale=True)" in capsys.readouterr().out
+
+
+def test_what_may_be_no_image_is_told_what_to_say(capsys):
+    keras_vae.VAE.for_data(ink(784), 2)
+    assert "as of flattened images of ink on paper" in (printed := capsys.readouterr().out)
+    assert "columns of a table pass likelihood='gaussian'" in printed
+    vae = keras_vae.VAE.for_data(ink(784), 2, likelihood="gaussian")
+    assert isinstance(vae.likelihood, distributions.Gaussian)
 
 
 def test_it_says_nothing_where_nothing_is_asked(capsys):
@@ -138,9 +175,9 @@ def test_data_and_generators_are_left_as_they_were():
 
 def test_a_model_made_for_data_trains_on_them():
     x = RANDOM.normal(size=(64, 2)) @ RANDOM.normal(size=(2, 12))
-    x = ((x - x.mean(axis=0)) / x.std(axis=0)).astype("float32")
+    x = standardised(x).astype("float32")
     vae = keras_vae.VAE.for_data(x, 2, verbose=False, seed=0)
-    vae.compile(keras.optimizers.Adam(1e-3))
+    vae.compile(keras.optimizers.Adam(1e-2))
     elbo = vae.fit(x, batch_size=16, epochs=20, verbose=0).history["elbo"]
     assert elbo[-1] > elbo[0] + 3
 
