@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from keras_vae import arguments, distributions, networks
 from keras_vae.event_kinds import event_kind
+from keras_vae.training.data_checks import DataCheck
 from keras_vae.training.given_data import comes_in_batches, images_of
 
 KINDS = ("images", "series", "rows")
@@ -169,12 +170,13 @@ def _first_of(dataset):
             f"Received: elements {dataset.element_spec}"
         )
     batches, count = [], 0
-    for batch in dataset:
-        batches.append(images_of(batch).numpy())
-        _check(batches[-1].dtype, batches[-1].shape)
-        count += len(batches[-1])
-        if count >= _MOST_EXAMPLES:
-            break
+    with DataCheck().errors_made_clear():
+        for batch in dataset:
+            batches.append(images_of(batch).numpy())
+            _check(batches[-1].dtype, batches[-1].shape)
+            count += len(batches[-1])
+            if count >= _MOST_EXAMPLES:
+                break
     if not batches:
         raise ValueError("Expected examples. Received: a data set without any")
     shapes = {batch.shape[1:] for batch in batches}
