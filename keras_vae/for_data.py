@@ -23,6 +23,8 @@ KINDS = ("images", "series", "rows")
 _MOST_EXAMPLES = 10_000
 # A grey image of no more values than this is as well learned by layers that train 20 times faster.
 _MOST_FOR_MLP = 1024
+# Of residual networks, by benchmarks/residual_networks.py.
+_RESIDUAL = (("width", 16), ("normalization", "group"))
 _SHARE_OF_INK_AND_PAPER = 0.5
 
 
@@ -324,7 +326,7 @@ def _networks(shape, kind, latent_dim, encoder_settings):
     if kind == "series" and shape[0] >= 8:
         return *pair("conv_series"), "convolutions along time"
     if kind == "images" and min(shape[:2]) >= 8 and values > _MOST_FOR_MLP:
-        return *pair("residual"), f"{values} values an image"
+        return *pair("residual", *_RESIDUAL), f"{values} values an image"
     sizes = (512, 256) if values > 64 else (128, 64)
     found = pair("mlp", ("hidden_sizes", sizes), reverse=[("hidden_sizes", sizes[::-1])])
     return *found, f"{values} values an example, few enough for fully connected layers"
