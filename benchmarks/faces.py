@@ -79,6 +79,7 @@ def main():
     add("--latents", type=int, default=20, help="of each model, but for `curves` (20)")
     add("--scale", type=float, default=0.3, help="that `pictures` begin to learn from (0.3)")
     add("--mlp", action="store_true", help="fully connected networks (what `for_data` chooses)")
+    add("--plain", action="store_true", help="the same residual networks, not normalised")
     add("--mirror", action="store_true", help="train on mirrored faces, too")
     add("--threads", type=int, default=0, help="of TensorFlow within an operation (0: its own)")
     add("--output-dir", type=Path, default=Path("runs/faces"), help="folder (runs/faces)")
@@ -121,18 +122,18 @@ def load(path: Path, shrink: int = 1) -> Faces:
 def model_of(cls, faces, likelihood, options, **arguments):
     """A model of some class."""
     keras.utils.set_random_seed(0)
-    if not options.mlp:
+    if not options.mlp and not options.plain:
         return cls.for_data(
             faces.train, options.latents, likelihood=likelihood, verbose=False, seed=0, **arguments
         )
-    shape, sizes = faces.train.shape[1:], (512, 256)
-    return cls(
-        networks.mlp_encoder(shape, options.latents, sizes),
-        networks.mlp_decoder(shape, options.latents, sizes[::-1], likelihood=likelihood),
-        likelihood=likelihood,
-        seed=0,
-        **arguments,
-    )
+    shape, latents = faces.train.shape[1:], options.latents
+    if options.mlp:
+        encoder = networks.mlp_encoder(shape, latents, (512, 256))
+        decoder = networks.mlp_decoder(shape, latents, (256, 512), likelihood=likelihood)
+    else:
+        encoder = networks.residual_encoder(shape, latents, width=16)
+        decoder = networks.residual_decoder(shape, latents, width=16, likelihood=likelihood)
+    return cls(encoder, decoder, likelihood=likelihood, seed=0, **arguments)
 
 
 def fit_while_it_helps(vae, faces, steps, batch_size, patience, rate):
