@@ -19,9 +19,10 @@ Measurements:
   to curves.png.
 - `bits`: bits a dimension of a discretized logistic, for the VAE and the VampPrior, or those that
   `--models` names. The bound while it learns is written to bits.png.
-- `pictures`: reconstructions of held-out faces, samples of the prior, and walks from one face of
-  the training to another, in reconstructions.png, samples.png and walk.png. Of the Olivetti faces
-  two walks are between people, and two between the most different pictures of one.
+- `pictures`: reconstructions of held-out faces, samples of the prior, samples of one Gaussian of
+  the codes of the training, and walks from one face of the training to another, in
+  reconstructions.png, samples.png, samples_gaussian.png and walk.png. Of the Olivetti faces two
+  walks are between people, and two between the most different pictures of one.
 """
 
 import argparse
@@ -33,7 +34,7 @@ os.environ.setdefault("KERAS_VAE_QUIET", "1")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 import keras_vae
-from keras_vae import drawing, evaluation, networks, objectives
+from keras_vae import drawing, evaluation, networks, objectives, samplers
 from keras_vae.distributions import DiscretizedLogistic, Gaussian
 
 import keras
@@ -74,7 +75,11 @@ def main():
     add("--models", nargs="+", choices=MODELS, default=list(MODELS), help="for `bits` (both)")
     add("--batch-size", type=int, default=100, help="for `bits` (100)")
     add("--samples", type=int, default=200, help="an image, for `bits` (200)")
+    add("--rate", type=float, default=1e-3, help="learning rate, but for `curves` (1e-3)")
+    add("--latents", type=int, default=20, help="of each model, but for `curves` (20)")
+    add("--scale", type=float, default=0.3, help="that `pictures` begin to learn from (0.3)")
     add("--mlp", action="store_true", help="fully connected networks (what `for_data` chooses)")
+    add("--plain", action="store_true", help="the same residual networks, not normalised")
     add("--mirror", action="store_true", help="train on mirrored faces, too")
     add("--threads", type=int, default=0, help="of TensorFlow within an operation (0: its own)")
     add("--output-dir", type=Path, default=Path("runs/faces"), help="folder (runs/faces)")
@@ -115,29 +120,29 @@ def load(path: Path, shrink: int = 1) -> Faces:
 
 
 def model_of(cls, faces, likelihood, options, **arguments):
-    """A model of 20 latents."""
+    """A model of some class."""
     keras.utils.set_random_seed(0)
-    if not options.mlp:
+    if not options.mlp and not options.plain:
         return cls.for_data(
-            faces.train, 20, likelihood=likelihood, verbose=False, seed=0, **arguments
+            faces.train, options.latents, likelihood=likelihood, verbose=False, seed=0, **arguments
         )
-    shape, sizes = faces.train.shape[1:], (512, 256)
-    return cls(
-        networks.mlp_encoder(shape, 20, sizes),
-        networks.mlp_decoder(shape, 20, sizes[::-1], likelihood=likelihood),
-        likelihood=likelihood,
-        seed=0,
-        **arguments,
-    )
+    shape, latents = faces.train.shape[1:], options.latents
+    if options.mlp:
+        encoder = networks.mlp_encoder(shape, latents, (512, 256))
+        decoder = networks.mlp_decoder(shape, latents, (256, 512), likelihood=likelihood)
+    else:
+        encoder = networks.residual_encoder(shape, latents, width=16)
+        decoder = networks.residual_decoder(shape, latents, width=16, likelihood=likelihood)
+    return cls(encoder, decoder, likelihood=likelihood, seed=0, **arguments)
 
 
-def fit_while_it_helps(vae, faces, steps, batch_size, patience):
+def fit_while_it_helps(vae, faces, steps, batch_size, patience, rate):
     """Trains until the bound of images that choose falls, at most so many steps.
 
     Returns:
         What `fit` remembers; the weights are those of the best epoch.
     """
-    vae.compile(keras.optimizers.Adam(1e-3))
+    vae.compile(keras.optimizers.Adam(rate))
     data = keras_vae.datasets.from_arrays(faces.train, batch_size=batch_size)
     stop = keras.callbacks.EarlyStopping(
         "val_elbo", mode="max", patience=patience, restore_best_weights=True
@@ -215,7 +220,12 @@ def bits(faces, options):
         if name == "VampPriorVAE":
             vae.pseudo_inputs.assign(faces.train[:: len(faces.train) // 100][:100])
         history = fit_while_it_helps(
-            vae, faces, options.steps or 10_000, options.batch_size, options.patience or 50
+            vae,
+            faces,
+            options.steps or 10_000,
+            options.batch_size,
+            options.patience or 50,
+            options.rate,
         )
         found = [
             evaluation.bits_per_dimension(vae, x, options.samples, progress=False)
@@ -242,8 +252,10 @@ def bits(faces, options):
 
 def pictures(faces, options):
     """Reconstructions, samples and walks of one model."""
-    vae = model_of(keras_vae.VAE, faces, Gaussian(), options)
-    history = fit_while_it_helps(vae, faces, options.steps or 4000, 50, options.patience or 20)
+    vae = model_of(keras_vae.VAE, faces, Gaussian(options.scale, learn_scale=True), options)
+    history = fit_while_it_helps(
+        vae, faces, options.steps or 4000, 50, options.patience or 20, options.rate
+    )
     print(f"best after epoch {1 + int(np.argmax(history['val_elbo']))} of {len(history['elbo'])}")
     folder, rows = options.output_dir, []
     scale = 2 if faces.train.shape[1] < 64 else 1
@@ -251,17 +263,20 @@ def pictures(faces, options):
         chosen = test[:: max(1, len(test) // 10)][:10]
         rows += [chosen, vae.reconstruct(chosen).numpy()]
     drawing.image_grid(np.stack(rows), scale=scale).save(folder / "reconstructions.png")
-    samples = vae.sample(40, seed=0).numpy()
-    drawing.image_grid(samples.reshape(4, 10, *samples.shape[1:]), scale=scale).save(
-        folder / "samples.png"
-    )
+    # More components would learn the few training images by heart.
+    one_gaussian = samplers.GaussianMixtureSampler(num_components=1)
+    one_gaussian.fit(samplers.codes_of(vae, faces.train))
+    for name, sampler in (("samples", None), ("samples_gaussian", one_gaussian)):
+        drawn = vae.sample(40, seed=0, sampler=sampler).numpy()
+        grid = drawn.reshape(4, 10, *drawn.shape[1:])
+        drawing.image_grid(grid, scale=scale).save(folder / f"{name}.png")
     walked = vae.interpolate(*ends_of_walks(faces)).numpy()
     drawing.image_grid(walked, scale=scale).save(folder / "walk.png")
     for name, x in {"train": faces.train, **faces.held_out}.items():
         found = evaluation.evaluate_elbo(vae, x, progress=False)
         error = evaluation.reconstruction_error(vae, x, progress=False)["mean_squared_error"]
         print(f"{name}: elbo {found['elbo']:.1f}, rate {found['rate']:.1f}, mse {error:.5f}")
-    print(f"wrote reconstructions.png, samples.png and walk.png into {folder}")
+    print(f"wrote reconstructions, two kinds of samples and walks into {folder}")
 
 
 def ends_of_walks(faces):

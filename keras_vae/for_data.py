@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from keras_vae import arguments, distributions, networks
 from keras_vae.event_kinds import event_kind
+from keras_vae.training.data_checks import DataCheck
 from keras_vae.training.given_data import comes_in_batches, images_of
 
 KINDS = ("images", "series", "rows")
@@ -22,6 +23,8 @@ KINDS = ("images", "series", "rows")
 _MOST_EXAMPLES = 10_000
 # A grey image of no more values than this is as well learned by layers that train 20 times faster.
 _MOST_FOR_MLP = 1024
+# Of residual networks, by benchmarks/residual_networks.py.
+_RESIDUAL = (("width", 16), ("normalization", "group"))
 _SHARE_OF_INK_AND_PAPER = 0.5
 # Rows of fewer columns than 8 x 8 pixels are no image that was flattened.
 _FEWEST_FLATTENED = 64
@@ -171,12 +174,13 @@ def _first_of(dataset):
             f"Received: elements {dataset.element_spec}"
         )
     batches, count = [], 0
-    for batch in dataset:
-        batches.append(images_of(batch).numpy())
-        _check(batches[-1].dtype, batches[-1].shape)
-        count += len(batches[-1])
-        if count >= _MOST_EXAMPLES:
-            break
+    with DataCheck().errors_made_clear():
+        for batch in dataset:
+            batches.append(images_of(batch).numpy())
+            _check(batches[-1].dtype, batches[-1].shape)
+            count += len(batches[-1])
+            if count >= _MOST_EXAMPLES:
+                break
     if not batches:
         raise ValueError("Expected examples. Received: a data set without any")
     shapes = {batch.shape[1:] for batch in batches}
@@ -324,7 +328,7 @@ def _networks(shape, kind, latent_dim, encoder_settings):
     if kind == "series" and shape[0] >= 8:
         return *pair("conv_series"), "convolutions along time"
     if kind == "images" and min(shape[:2]) >= 8 and values > _MOST_FOR_MLP:
-        return *pair("residual"), f"{values} values an image"
+        return *pair("residual", *_RESIDUAL), f"{values} values an image"
     sizes = (512, 256) if values > 64 else (128, 64)
     found = pair("mlp", ("hidden_sizes", sizes), reverse=[("hidden_sizes", sizes[::-1])])
     return *found, f"{values} values an example, few enough for fully connected layers"

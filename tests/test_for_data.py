@@ -145,6 +145,19 @@ def test_what_may_be_no_image_is_told_what_to_say(capsys):
     assert isinstance(vae.likelihood, distributions.Gaussian)
 
 
+def test_residual_networks_are_narrow_and_normalised_and_say_so(capsys):
+    vae = keras_vae.VAE.for_data(bytes_of(64, 64, 1), 3, seed=0)
+    printed = capsys.readouterr().out
+    names = {"keras_vae": keras_vae}
+    exec(printed.partition("which is\n\n")[2], names)
+    for model in (vae, names["vae"]):
+        assert model.encoder.get_layer("down_0").output.shape[1:] == (32, 32, 16)
+        assert model.decoder.get_layer("up_1").output.shape[1:] == (32, 32, 16)
+        assert any("GroupNorm" in type(layer).__name__ for layer in model.encoder.layers)
+        assert any("GroupNorm" in type(layer).__name__ for layer in model.decoder.layers)
+    assert printed.count("width=16, normalization='group'") == 2
+
+
 def test_it_says_nothing_where_nothing_is_asked(capsys):
     keras_vae.VAE.for_data(normal(12), verbose=False)
     assert capsys.readouterr().out == ""

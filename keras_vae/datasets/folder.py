@@ -15,10 +15,12 @@ from keras_vae import arguments
 from keras_vae.datasets.arrays import (
     PARALLEL_CALLS,
     check_batching,
+    finished,
     from_arrays,
     in_batches,
     scaled,
 )
+from keras_vae.training.data_checks import marked
 
 # And how many channels they have.
 COLORS = {"grey": 1, "rgb": 3, "rgba": 4}
@@ -26,6 +28,10 @@ FITS = ("crop", "pad", "stretch")
 _SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
 # Images that are not read, of which somebody may expect it.
 _OTHER_IMAGES = (".avif", ".heic", ".jfif", ".jp2", ".tif", ".tiff", ".webp")
+_UNREADABLE = (
+    "cannot be read as an image of that many channels. It may be damaged, or of another kind than "
+    "its name says; only PNG has four channels. Remove it, or convert it."
+)
 # Of EXIF: how a camera was held.
 _ORIENTATION = 0x0112
 
@@ -84,7 +90,8 @@ def from_folder(
     Raises:
         ValueError: If an argument is invalid, there is no such folder, there are no images in it,
             or one cannot be read. Of a folder that is not held in memory the heads of the files are
-            looked at; one that is damaged further on is found out when it is iterated over.
+            looked at; one that is damaged further on is named by the error of whatever reads it,
+            such as `fit`.
     """
     check_batching(batch_size, None, seed, 0)
     size = arguments.counts("image_size", image_size)
@@ -282,11 +289,35 @@ def _streamed(reader, paths, orientations, labels, batch_size, shuffle, drop_rem
     def take(rows, draw):
         del draw  # Nothing here is random.
         chosen = tf.gather(names, rows), tf.gather(turned, rows)
-        images = tf.map_fn(lambda one: reader.read(*one), chosen, fn_output_signature=tf.uint8)
-        images = scaled(tf.ensure_shape(images, (None, *reader.size, reader.channels)))
-        return images if labels is None else (images, tf.gather(labels, rows))
+        return chosen if labels is None else (*chosen, tf.gather(labels, rows))
 
-    return in_batches(take, len(paths), batch_size, shuffle, drop_remainder, seed, start=0)
+    chosen = in_batches(take, len(paths), batch_size, shuffle, drop_remainder, seed, start=0)
+    examples = chosen.unbatch().interleave(
+        lambda *one: _read_or_named(reader, *one),
+        cycle_length=PARALLEL_CALLS,
+        num_parallel_calls=PARALLEL_CALLS,
+        deterministic=True,
+    )
+    return finished(examples.batch(batch_size, drop_remainder), len(chosen), 0)
+
+
+def _read_or_named(reader, path, orientation, *label):
+    """A data set of one image, float32, and its label, or of an error that names the file."""
+    given = tf.data.Dataset.from_tensors(path)
+    before, after = marked("|").split("|")
+
+    def read(path):
+        image = scaled(reader.read(path, orientation))
+        return (image, *label) if label else image
+
+    def fail(path):
+        message = tf.strings.join([before, "'", path, f"' {_UNREADABLE}", after])
+        with tf.control_dependencies([tf.Assert(False, [message])]):
+            return read(path)
+
+    # TensorFlow's own error does not know the file, and can be caught in no other way: where it is
+    # passed over, what comes next is the second.
+    return given.map(read).ignore_errors().concatenate(given.map(fail)).take(1)
 
 
 def _augmented(augment):
@@ -307,7 +338,4 @@ def _augmented(augment):
 
 
 def _unreadable(path):
-    return (
-        f"{path!r} cannot be read as an image of that many channels. It may be damaged, or of "
-        "another kind than its name says; only PNG has four channels. Remove it, or convert it."
-    )
+    return f"{path!r} {_UNREADABLE}"

@@ -197,7 +197,8 @@ class DataCheck:
         start, end = _MESSAGE.split("{}")
         said = re.search(f"{start}(.*?){end}", error, re.DOTALL)
         if said:
-            return said[1]
+            # TensorFlow has escaped quotes, such as are around names.
+            return re.sub(r"\\(['\"\\])", r"\1", said[1])
         if _WEIGHT_MARK in error:
             return _bad_weights("A batch of the data set has others")
         if _COUNT_MARK in error:

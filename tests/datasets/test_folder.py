@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image, ImageOps
 
+import keras_vae
 from keras_vae import datasets
 
 RANDOM = np.random.default_rng(0)
@@ -232,6 +233,39 @@ def test_files_that_would_be_read_wrongly_are_refused_by_name(tmp_path, memory_l
     (tmp_path / "c.jpg").touch()
     with pytest.raises(ValueError, match=r"c.jpg' cannot be read"):
         load()
+
+
+def damage(path):
+    """Leaves the head of a file and half of what follows."""
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+@pytest.mark.parametrize("name", ["first.png", "m'iddle \u65e5.jpg", "zuletzt.png"])
+def test_what_is_damaged_behind_its_head_is_named_while_a_model_trains(tmp_path, make_vae, name):
+    for other in ("first.png", "m'iddle \u65e5.jpg", "n.png", "zuletzt.png"):
+        noise = RANDOM.integers(0, 256, (64, 64), np.uint8)
+        Image.fromarray(noise).save(tmp_path / other)
+
+    def load(**arguments):
+        arguments = {"shuffle": False, "batch_size": 3, "memory_limit": 0, **arguments}
+        return datasets.from_folder(tmp_path, (4, 4), color="grey", **arguments)
+
+    make_vae().fit(load(), epochs=2, verbose=0)
+    damage(tmp_path / name)
+    with pytest.raises(ValueError, match="cannot be read") as held:
+        load(memory_limit=2**30)
+    batches = load()
+    for use in (
+        lambda: make_vae().fit(batches, verbose=0),
+        lambda: make_vae().fit(load(augment=lambda images: 1 - images), verbose=0),
+        lambda: keras_vae.VAE.for_data(batches),
+    ):
+        with pytest.raises(ValueError, match="cannot be read") as streamed:
+            use()
+        assert str(streamed.value).replace('"', "'") == str(held.value).replace('"', "'")
+    # Whoever iterates by hand is told by TensorFlow's error, which is all that there is.
+    with pytest.raises(tf.errors.InvalidArgumentError, match="cannot be read"):
+        list(batches)
 
 
 def test_names_need_not_be_text(tmp_path):
