@@ -25,6 +25,8 @@
     python benchmarks/published_likelihoods.py pythae_vae --seeds 0 1 2
     python benchmarks/published_likelihoods.py burda_vae --share 0.1 --folder runs/burda
 
+The VAE and the Hamiltonian VAE begin with weights as PyTorch draws them.
+
 `--share` shortens every part of a schedule to that share of its epochs. `--folder` keeps the state
 of every training, which goes on where it was when the same command is given again. Prints the
 negative log-likelihood of the 10,000 test images in nats and what the training took. Needs MNIST,
@@ -45,6 +47,7 @@ os.environ.setdefault("KERAS_VAE_QUIET", "1")
 import keras_vae
 from keras_vae.callbacks import BetaSchedule, Resume
 from keras_vae.objectives import IWAE, HamiltonianVAE, VampPriorVAE
+from pytorch_weights import as_pytorch
 
 import keras
 
@@ -212,6 +215,11 @@ def _mlps(seed, cls=keras_vae.VAE, latent_dim=40, hidden_sizes=(400,), activatio
     )
 
 
+def _hamiltonian(seed):
+    flow = {"num_steps": 4, "step_size": 0.05, "tempering": 1.0}
+    return as_pytorch(_mlps(seed, HamiltonianVAE, 64, (300,), "softplus", **flow), seed)
+
+
 def _svae(seed):
     """A posterior on the sphere, of one concentration an image."""
     images = keras.Input(SHAPE)
@@ -278,7 +286,7 @@ RUNS = {
     "pythae_vae": Run(
         published="89.9",
         reproduced="89.78",
-        build=_mlps,
+        build=lambda seed: as_pytorch(_mlps(seed), seed),
         optimizer=keras.optimizers.Adam,
         schedule=_falling(1e-4, [200, 350], 500),
         batch_size=100,
@@ -299,9 +307,7 @@ RUNS = {
     "pythae_hvae": Run(
         published="86.40",
         reproduced="86.21",
-        build=lambda seed: _mlps(
-            seed, HamiltonianVAE, 64, (300,), "softplus", num_steps=4, step_size=0.05, tempering=1.0
-        ),
+        build=_hamiltonian,
         optimizer=keras.optimizers.Adamax,
         schedule=_falling(5e-4, [200, 350, 500, 750, 1000], 2000),
         batch_size=100,

@@ -44,6 +44,7 @@ os.environ.setdefault("KERAS_VAE_QUIET", "1")
 import keras_vae
 from keras_vae.callbacks import BetaSchedule, ValueSchedule
 from keras_vae.objectives import BetaTCVAE
+from pytorch_weights import as_pytorch
 
 import keras
 import tensorflow as tf
@@ -61,7 +62,7 @@ def pytorch(seed: int) -> dict:
         keras_vae.networks.mlp_decoder(SHAPE, latent_dim=20, hidden_sizes=[400]),
         seed=seed,
     )
-    history = _fit(vae, train, epochs=7, validation_data=test)
+    history = _fit(as_pytorch(vae, seed), train, epochs=7, validation_data=test)
     return {
         "loss": history["val_loss"],
         "reconstruction": history["val_reconstruction_loss"],
