@@ -9,7 +9,7 @@ def as_pytorch(vae, seed):
 
     Kernels and biases alike are uniform within 1 / sqrt(fan_in), where Keras has
     sqrt(6 / (fan_in + fan_out)) and zero. On binarised MNIST a network of 784-400-40 is 0.8 nats
-    ahead after 40 epochs by that alone.
+    ahead after 40 epochs by that alone, and level after 500.
 
     Args:
         vae: Model of a functional encoder and decoder.
