@@ -15,6 +15,11 @@ from collections.abc import Iterator
 import keras
 import tensorflow as tf
 
+# Data sets that choose, order or hold elements, and change none.
+_HAND_ON = frozenset(
+    ["AssertCardinality", "Cache", "Options", "Prefetch", "Repeat", "Shuffle", "Skip", "Take"]
+)
+
 
 class ChangedInternalsError(RuntimeError):
     """Keras or TensorFlow no longer has something that it never promised, and that is used here."""
@@ -46,6 +51,18 @@ def runs_one_dnn() -> bool:
     purpose = "to tell when convolutions could be faster"
     port = _module("tensorflow.python.util._pywrap_util_port", purpose)
     return _get(port, "IsMklEnabled", purpose)()
+
+
+def handed_on_by(dataset: tf.data.Dataset) -> tf.data.Dataset | None:
+    """The data set whose elements another one hands on as they are.
+
+    Returns:
+        `None` where elements are made anew, and where nothing is known of how they come about: to
+        look at the data instead is always right, if slower.
+    """
+    if type(dataset).__name__.removeprefix("_").removesuffix("Dataset") not in _HAND_ON:
+        return None
+    return _get(dataset, "_input_dataset", "to know what a data set was made of")
 
 
 def begin_at_epoch(model: keras.Model, epoch: int | None):

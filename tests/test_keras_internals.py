@@ -373,6 +373,10 @@ def changed(name, patch):
         port = importlib.import_module("tensorflow.python.util._pywrap_util_port")
         patch.delattr(port, "IsMklEnabled")
         keras_internals.runs_one_dnn()
+    elif name == "handed_on_by":
+        repeated = tf.data.Dataset.range(2).repeat()
+        patch.delattr(repeated, "_input_dataset")
+        keras_internals.handed_on_by(repeated)
     elif name == "apply_gradients":
         registry = importlib.import_module("tensorflow.python.framework.ops")
         patch.delattr(registry, "gradient_registry")

@@ -1,6 +1,7 @@
 """`from_arrays`: images in memory as shuffled batches for `fit`."""
 
 import itertools
+import math
 import os
 from collections.abc import Callable
 
@@ -8,11 +9,14 @@ import numpy as np
 import tensorflow as tf
 
 from keras_vae import arguments
+from keras_vae.training.known_values import remember_extremes
 
 BINARIZATIONS = (None, "dynamic", "fixed")
 # Threads of a pipeline that prepare batches or images, and batches that it holds ready.
 PARALLEL_CALLS = max(2, min(os.cpu_count() or 2, 16))
 PREFETCHED_BATCHES = 8
+# Small batches are taken several at once, up to so many bytes: to ask for one takes longer than it.
+_BYTES_AT_ONCE = 2**21
 
 
 def from_arrays(
@@ -90,11 +94,21 @@ def from_arrays(
         chosen = scaled(tf.gather(images, rows))
         if binarize == "dynamic":
             chosen = bernoulli(chosen, [seed, draw])
-        if drop_remainder:
-            chosen = tf.ensure_shape(chosen, [batch_size, *images.shape[1:]])
         return (chosen, tf.gather(labels, rows)) if has_labels else chosen
 
-    return in_batches(take, size, batch_size, shuffle, drop_remainder, seed, start)
+    def extremes():
+        if binarize is not None or images.dtype == tf.uint8:
+            return 0.0, 1.0
+        # As a model will see them.
+        least, most = tf.reduce_min(images), tf.reduce_max(images)
+        return float(tf.cast(least, tf.float32)), float(tf.cast(most, tf.float32))
+
+    # What is drawn for a batch is drawn for it alone.
+    batch_bytes = 4 * batch_size * math.prod(images.shape[1:])
+    at_once = 1 if binarize == "dynamic" else min(8, max(1, _BYTES_AT_ONCE // batch_bytes))
+    batches = in_batches(take, size, batch_size, shuffle, drop_remainder, seed, start, at_once)
+    remember_extremes(batches, extremes)
+    return batches
 
 
 def in_batches(
@@ -105,18 +119,20 @@ def in_batches(
     drop_remainder: bool,
     seed: int,
     start: int,
+    at_once: int = 1,
 ) -> tf.data.Dataset:
     """Batches of examples that are known by their place, in an order of `(seed, epoch)` alone.
 
     Args:
-        take: Maps places `[batch]`, int32, and an int64 that no other batch of any epoch has to the
-            batch.
+        take: Maps places `[n]`, int32, and an int64 that no others of any epoch have to the
+            examples.
         size: Int. Number of examples.
         batch_size: Int.
         shuffle: Bool.
         drop_remainder: Bool.
         seed: Int.
         start: Int. Batches to begin after.
+        at_once: Int. How many batches are taken at once. Defaults to `1`.
 
     Raises:
         ValueError: If there are too few examples for a batch.
@@ -135,14 +151,17 @@ def in_batches(
         order = tf.range(size, dtype=tf.int32)
         if shuffle:
             order = tf.random.experimental.stateless_shuffle(order, [seed, number])
+        order = order[: count * batch_size]
         first = tf.where(number == first_epoch, tf.constant(first_batch, tf.int64), 0)
-        return tf.data.Dataset.range(first, count).map(
+        examples = tf.data.Dataset.range(first, count, at_once).map(
             lambda index: take(
-                order[index * batch_size : (index + 1) * batch_size],
+                order[index * batch_size : (index + at_once) * batch_size],
                 number * batches_an_epoch + index,
             ),
             num_parallel_calls=PARALLEL_CALLS,
         )
+        # Also where one batch is taken at a time: it tells their size.
+        return examples.rebatch(batch_size, drop_remainder)
 
     return finished(epoch_number(first_epoch).flat_map(epoch), count, first_batch)
 

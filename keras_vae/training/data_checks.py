@@ -22,6 +22,7 @@ from keras_vae.training.given_data import (
     one_array,
     weights_of,
 )
+from keras_vae.training.known_values import known_extremes
 
 _MARK = "keras_vae image check"
 _WEIGHT_MARK = "keras_vae weight check"
@@ -74,7 +75,8 @@ class DataCheck:
 
     Arrays are checked whole before anything runs. Of data that come in batches the first one is, if
     it is at hand, and every batch as it comes: inside the pipeline of a `tf.data.Dataset`, of which
-    type and shape are known before, and where a generator or a `PyDataset` prepares it.
+    type and shape are known before, and where a generator or a `PyDataset` prepares it. No batch is
+    of a data set whose values are all known to fit, as those of `keras_vae.datasets` in memory are.
 
     Args:
         event_shape: Shape of one image. Defaults to `None`, which leaves the shape unchecked.
@@ -145,6 +147,8 @@ class DataCheck:
             self._check_spec(data.element_spec)
             if data.cardinality() == 0:
                 raise ValueError(_no_images("an empty data set"))
+            if self._is_known_to_fit(data):
+                return data
             return data.map(self._check_in_graph, num_parallel_calls=tf.data.AUTOTUNE)
         if isinstance(data, keras.utils.PyDataset):
             return self._check_py_dataset(data)
@@ -319,6 +323,20 @@ class DataCheck:
                     f"Received: {spec}. Tell it by `dataset.map`, for example with "
                     "`tf.ensure_shape(label, (None,))`."
                 )
+
+    def _is_known_to_fit(self, dataset):
+        """Whether no batch of a data set needs to be looked at, because all values are known."""
+        images = images_of(dataset.element_spec)
+        is_of_known_shape = images.shape.rank is not None and None not in images.shape[1:]
+        has_weights = weights_of(dataset.element_spec) is not None
+        if self.requirements or has_weights or not is_of_known_shape:
+            return False
+        extremes = known_extremes(dataset)
+        if extremes is None:
+            return False
+        low, high = extremes
+        # Neither holds for NaN.
+        return max(self.lower, tf.float32.min) <= low and high <= min(self.upper, tf.float32.max)
 
     @tf.autograph.experimental.do_not_convert  # Which takes longer than all else here.
     def _check_in_graph(self, *element):

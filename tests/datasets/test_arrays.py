@@ -128,3 +128,19 @@ def test_an_image_is_drawn_alone_as_it_is_among_all():
     for index in (0, 1, 2, 1023, 1024, 1099):
         alone = arrays.bernoulli_once(tf.constant(images[index]), 7, tf.constant(index, tf.int64))
         np.testing.assert_array_equal(alone, once[index])
+
+
+@pytest.mark.parametrize("at_once", [1, 3, 8])
+@pytest.mark.parametrize("drop_remainder", [False, True])
+@pytest.mark.parametrize("start", [0, 2, 5])
+def test_how_many_batches_are_taken_at_once_changes_none(
+    pictures, at_once, drop_remainder, start, monkeypatch
+):
+    settings = {"batch_size": 3, "seed": 5, "drop_remainder": drop_remainder, "start": start}
+    expected = as_arrays(from_arrays(pictures, np.arange(COUNT), **settings).repeat(2))
+    monkeypatch.setattr(arrays, "_BYTES_AT_ONCE", at_once * 4 * 3 * 6)
+    found = as_arrays(from_arrays(pictures, np.arange(COUNT), **settings).repeat(2))
+    assert len(found) == len(expected) == 2 * (6 if drop_remainder else 7) - start
+    for one, other in zip(found, expected, strict=True):
+        for part, same in zip(one, other, strict=True):
+            np.testing.assert_array_equal(part, same)
