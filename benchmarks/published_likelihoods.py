@@ -28,9 +28,10 @@
 The VAE and the Hamiltonian VAE begin with weights as PyTorch draws them.
 
 `--share` shortens every part of a schedule to that share of its epochs. `--folder` keeps the state
-of every training, which goes on where it was when the same command is given again. Prints the
-negative log-likelihood of the 10,000 test images in nats and what the training took. Needs MNIST,
-prepared for TFDS or downloadable.
+of every training, which goes on where it was when the same command is given again. `--dynamic`
+binarises the training images anew every epoch, whatever the source did; those that choose and those
+of the figure are binarised once. Prints the negative log-likelihood of the 10,000 test images in
+nats and what the training took. Needs MNIST, prepared for TFDS or downloadable.
 """
 
 import argparse
@@ -65,11 +66,14 @@ def main():
     )
     parser.add_argument("--share", type=float, default=1.0, help="of the schedules' epochs (1)")
     parser.add_argument("--folder", type=Path, help="where trainings keep their state (nowhere)")
+    parser.add_argument("--dynamic", action="store_true", help="binarise anew every epoch")
     options = parser.parse_args()
     if not 0 < options.share <= 1:
         parser.error(f"--share must be above 0 and at most 1. Received: {options.share}")
     for name in options.runs or RUNS:
         run = RUNS[name]
+        if options.dynamic and run.binarize != "dynamic":
+            run.binarize, name = "dynamic", f"{name}_dynamic"
         found = []
         for seed in options.seeds:
             with _folder(options.folder, f"{name}_{options.share:g}_{seed}") as folder:
@@ -136,6 +140,7 @@ class Run:
         model = self.build(seed)
         resume = Resume(folder)
         settings = {"binarize": self.binarize, "batch_size": self.batch_size, "seed": seed}
+        fixed = {**settings, "binarize": "fixed"}
         train = keras_vae.datasets.load("mnist", self.split, start=resume.step, **settings)
         steps = int(train.cardinality())
         ends = itertools.accumulate(_part(epochs, share) * steps for epochs, _ in self.schedule)
@@ -149,7 +154,7 @@ class Run:
             callbacks.append(BetaSchedule(warmup_steps=max(1, round(self.warmup * share)) * steps))
         held_out = None
         if self.held_out is not None:
-            held_out = keras_vae.datasets.load("mnist", self.held_out, shuffle=False, **settings)
+            held_out = keras_vae.datasets.load("mnist", self.held_out, shuffle=False, **fixed)
             callbacks.append(_best(model, held_out, folder / "best.weights.h5"))
         began = time.perf_counter()
         model.fit(
@@ -162,7 +167,7 @@ class Run:
         minutes = (time.perf_counter() - began) / 60
         if held_out is not None:
             model.load_weights(folder / "best.weights.h5")
-        test = keras_vae.datasets.load("mnist", "test", **{**settings, "binarize": "fixed"})
+        test = keras_vae.datasets.load("mnist", "test", **fixed)
         found = keras_vae.evaluation.log_likelihood(model, test, self.num_samples, progress=False)
         return found["nll"], found["log_likelihood_standard_error"], self.epochs(share), minutes
 
