@@ -86,8 +86,10 @@ def model_for(cls, x, latent_dim, likelihood, kind, verbose, settings):
     if isinstance(distributions.get_posterior(posterior), distributions.FullCovarianceNormal):
         encoder_settings = (("full_covariance", True), *encoder_settings)
     encoder, decoder, why_networks = _networks(shape, kind, latent_dim, encoder_settings)
-    if likelihood is None:
-        part, why_likelihood = _likelihood(events)
+    if likelihood is None or likelihood == "gaussian":
+        part, why_likelihood = (
+            _likelihood(events) if likelihood is None else _gaussian(events, "as you say")
+        )
         chosen, code = part.build(), part.code()
     else:
         chosen = distributions.get_likelihood(likelihood)
@@ -387,7 +389,8 @@ def _likelihood(events):
 def _gaussian(events, what):
     """One whose scale begins where a decoder is right that knows the means of values alone."""
     mean, _ = _by_value(events)
-    squares = (events.reshape(len(events), -1) - mean) ** 2
+    # In double precision, which holds the squares of all that single precision holds.
+    squares = (events.reshape(len(events), -1) - mean.astype(np.float64)) ** 2
     scale = float(f"{np.sqrt(np.nanmean(squares)):.2g}")
     scale = max(scale, distributions.Gaussian.minimum_scale)
     return (

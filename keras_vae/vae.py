@@ -196,7 +196,8 @@ class VAE(Inference, HasPresets, TermTrainer):
             x: Examples `[n, *event]`, floating point, or a `tf.data.Dataset` of batches of them,
                 with or without labels. NaN is what was not observed.
             latent_dim: Int. Number of latents. Defaults to `16`.
-            likelihood: As for the constructor. Defaults to `None`: chosen.
+            likelihood: As for the constructor; `"gaussian"` begins at the standard deviation of
+                the data. Defaults to `None`: chosen.
             kind: `"images"`, `"series"` or `"rows"`. Defaults to `None`: told by the shape. Events
                 of two axes are series if the last has up to 7 features and the first at least twice
                 as many steps, and refused otherwise.

@@ -137,6 +137,17 @@ def test_a_gaussian_begins_at_the_deviation_of_the_data(x, scale, capsys):
     assert f"Gaussian({vae.likelihood.scale}, learn_scale=True)" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("size", [3e-2, 1.0, 1e3, 1e30])
+def test_so_does_one_that_was_asked_for_by_name(size, capsys):
+    vae = keras_vae.VAE.for_data(size * normal(12).astype(np.float32), 2, likelihood="gaussian")
+    assert vae.likelihood.scale == pytest.approx(size, rel=0.1)
+    printed = capsys.readouterr().out
+    assert "Gaussian: as you say; one scale" in printed
+    assert f"Gaussian({vae.likelihood.scale}, learn_scale=True)" in printed
+    given = keras_vae.VAE.for_data(normal(12), 2, likelihood=distributions.Gaussian(0.3))
+    assert given.likelihood.scale == 0.3
+
+
 def test_what_may_be_no_image_is_told_what_to_say(capsys):
     keras_vae.VAE.for_data(ink(784), 2)
     assert "as of flattened images of ink on paper" in (printed := capsys.readouterr().out)
