@@ -36,8 +36,8 @@ def main():
     images = np.random.default_rng(0).random((60_000, sizes.pixels), dtype=np.float32)
     lines = {
         "fit": rivals.ours(images, sizes, EXECUTION),
-        "its train function, called by a plain loop": train_function(images, sizes, checked=True),
-        "the same without the checks of images": train_function(images, sizes),
+        "its train function, called by a plain loop": train_function(images, sizes),
+        "the same, every batch looked at": train_function(images, sizes, looked_at=True),
         "the same on one batch over and over": train_function(images, sizes, shuffled=False),
         "the data pipeline alone": pipeline(images, sizes),
         "a bare XLA loop over images in memory": rivals.bare_xla_loop(images, sizes, EXECUTION),
@@ -57,7 +57,7 @@ def main():
         print(f"{name:44}{statistics.median(values):8.3f}{min(values):8.3f}{max(values):8.3f}")
 
 
-def train_function(images, sizes, shuffled=True, checked=False):
+def train_function(images, sizes, shuffled=True, looked_at=False):
     """What `fit` calls, without `fit`: no callbacks and no epochs."""
     shape = (sizes.pixels,)
     vae = keras_vae.VAE(
@@ -72,8 +72,10 @@ def train_function(images, sizes, shuffled=True, checked=False):
         batches = keras_vae.datasets.from_arrays(images, batch_size=sizes.batch).repeat()
     else:
         batches = tf.data.Dataset.from_tensors(images[: sizes.batch]).repeat()
-    if checked:
-        batches = vae.data_check().wrap(batches)
+    if looked_at:
+        # As those of a data set of which nothing is known beforehand.
+        handed_on = tf.data.Dataset.from_tensors(0).flat_map(lambda _: batches)
+        batches = vae.data_check().wrap(handed_on)
     vae.make_train_function()
     # As `fit` hands its data over.
     iterator = iter(batches.map(lambda batch: (batch,)))
