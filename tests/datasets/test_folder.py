@@ -266,6 +266,9 @@ def test_what_is_damaged_behind_its_head_is_named_while_a_model_trains(tmp_path,
     # Whoever iterates by hand is told by TensorFlow's error, which is all that there is.
     with pytest.raises(tf.errors.InvalidArgumentError, match="cannot be read"):
         list(batches)
+    (tmp_path / name).unlink()
+    with pytest.raises(ValueError, match=r"cannot be read.*damaged, gone, or of another kind"):
+        make_vae().fit(batches, verbose=0)
 
 
 def test_names_need_not_be_text(tmp_path):
