@@ -29,8 +29,8 @@ _SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
 # Images that are not read, of which somebody may expect it.
 _OTHER_IMAGES = (".avif", ".heic", ".jfif", ".jp2", ".tif", ".tiff", ".webp")
 _UNREADABLE = (
-    "cannot be read as an image of that many channels. It may be damaged, gone, or of another kind than "
-    "its name says; only PNG has four channels. Remove it, or convert it."
+    "cannot be read as an image of that many channels. It may be damaged, gone, or of another kind "
+    "than its name says; only PNG has four channels. Remove it, or convert it."
 )
 # Of EXIF: how a camera was held.
 _ORIENTATION = 0x0112
