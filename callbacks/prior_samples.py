@@ -83,7 +83,7 @@ class PriorSamples(PictureCallback):
         self.seed = arguments.seed("seed", seed)
         self.latent_dim = None if latent_dim is None else arguments.count("latent_dim", latent_dim)
         if sampler is not None:
-            visualize.check_sampler(sampler)
+            arguments.sampler(sampler)
         if images is not None and not callable(getattr(sampler, "fit", None)):
             raise ValueError(
                 "`images` are what a sampler is fitted to. Pass a `sampler` with a method "

@@ -133,6 +133,13 @@ def path(argument: str, value) -> str | os.PathLike:
     return value
 
 
+def sampler(value):
+    """Raises a `ValueError` for what has no method `sample`."""
+    if not callable(getattr(value, "sample", None)):
+        expected = "an object with a method `sample(n, seed)`, such as one of keras_vae.samplers"
+        raise invalid("sampler", expected, value)
+
+
 def unused(owner: str, given: Mapping, *names: str):
     """Refuses arguments that would do nothing.
 

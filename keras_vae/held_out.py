@@ -64,16 +64,18 @@ def checked(model, dataset, batch_size: int | None) -> tuple:
     check_built(model)
     check = model.data_check()
     if not isinstance(dataset, tf.data.Dataset):
-        images = given_data.images_of(dataset)
+        # A list is no pair of images and labels, but an array, as for `fit`.
+        images, *others = dataset if isinstance(dataset, tuple) and dataset else (dataset,)
         if isinstance(dataset, Iterator | keras.utils.PyDataset):
             raise ValueError(
                 "Evaluation needs images as an array, or batches of them as a `tf.data.Dataset`, "
                 f"which can be read again. Received: {type(dataset).__name__}. Collect the images "
                 "by `np.concatenate`."
             )
-        arrays: Any = np.asarray(check.wrap(images), np.float32)
-        if isinstance(dataset, tuple):
-            arrays = (arrays, *dataset[1:])
+        checked_images = check.wrap_images(images, takes="labels as `(images, labels)`")
+        arrays: Any = np.asarray(checked_images, np.float32)
+        if others and others[0] is not None:
+            arrays = (arrays, *others)
         dataset = tf.data.Dataset.from_tensor_slices(arrays).batch(batch_size)
     return check, check.wrap(dataset)
 

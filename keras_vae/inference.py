@@ -89,6 +89,7 @@ class Inference(OverImages, export.HasSignatures):
         """Codes `[n, latent]` of the prior, or of a sampler."""
         if sampler is None:
             return self.prior_distribution().sample(n, seed=tf.constant([seed, 0]))
+        arguments.sampler(sampler)
         z = tf.convert_to_tensor(sampler.sample(n, seed), tf.float32)
         if z.shape != (n, self.latent_dim):
             raise ValueError(

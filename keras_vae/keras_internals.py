@@ -60,9 +60,14 @@ def handed_on_by(dataset: tf.data.Dataset) -> tf.data.Dataset | None:
         `None` where elements are made anew, and where nothing is known of how they come about: to
         look at the data instead is always right, if slower.
     """
-    if type(dataset).__name__.removeprefix("_").removesuffix("Dataset") not in _HAND_ON:
+    kind = type(dataset).__name__.removeprefix("_").removesuffix("Dataset")
+    if kind not in _HAND_ON:
         return None
-    return _get(dataset, "_input_dataset", "to know what a data set was made of")
+    purpose = "to know what a data set was made of"
+    if kind == "Cache" and tf.get_static_value(_get(dataset, "_filename", purpose)) != b"":
+        # A file that is there already may hold the elements of another data set.
+        return None
+    return _get(dataset, "_input_dataset", purpose)
 
 
 def begin_at_epoch(model: keras.Model, epoch: int | None):

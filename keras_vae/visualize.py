@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from keras_vae import drawing, latent_walks
+from keras_vae import arguments, drawing, latent_walks
 from keras_vae.arguments import count, flag, invalid, number, share
 from keras_vae.arguments import seed as checked_seed
 from keras_vae.drawn_inputs import (
@@ -244,18 +244,8 @@ def prior_codes(functions: ModelFunctions, num_images, seed, latent_dim) -> np.n
 
 def sampler_codes(sampler, num_images, seed) -> np.ndarray:
     """Codes `[num_images, latent]` that a sampler draws."""
-    check_sampler(sampler)
+    arguments.sampler(sampler)
     return np.asarray(sampler.sample(count("num_images", num_images), checked_seed("seed", seed)))
-
-
-def check_sampler(sampler):
-    """Raises a `ValueError` for what has no method `sample`."""
-    if not callable(getattr(sampler, "sample", None)):
-        raise invalid(
-            "sampler",
-            "an object with a method `sample(n, seed)`, such as one of keras_vae.samplers",
-            sampler,
-        )
 
 
 def in_a_square(images) -> Image.Image:

@@ -224,6 +224,18 @@ def test_images_of_another_shape_are_refused_with_both_shapes():
         evaluation.evaluate_elbo(exact.vae, exact.draw(10)[:, :5], progress=False)
 
 
+def test_a_list_of_several_arrays_is_refused_of_which_the_first_alone_was_looked_at():
+    exact = LinearGaussian()
+    x = exact.draw(10)
+    one = evaluation.log_likelihood(exact.vae, x, 3, progress=False)
+    assert evaluation.log_likelihood(exact.vae, [x], 3, progress=False) == one
+    assert evaluation.log_likelihood(exact.vae, (x, None), 3, progress=False) == one
+    with pytest.raises(ValueError, match=r"list of 2 arrays of shape \[10, 6\]. Join them"):
+        evaluation.log_likelihood(exact.vae, [x, x], 3, progress=False)
+    with pytest.raises(ValueError, match=r"with labels as `\(images, labels\)`"):
+        evaluation.log_likelihood(exact.vae, [x, x[:, 0]], 3, progress=False)
+
+
 def test_a_probe_without_labels_is_refused():
     exact = LinearGaussian()
     batches = tf.data.Dataset.from_tensor_slices(exact.draw(10)).batch(5)

@@ -108,6 +108,8 @@ class VAEDetector(OutlierMixin, BaseEstimator):
             )
         if self.linear_within is not None:
             arguments.positive("linear_within", self.linear_within)
+        # Scores must be of the kind that the threshold is of, until the next `fit`.
+        self._criterion, self._linear_within = self.criterion, self.linear_within
         batch_size = min(arguments.count("batch_size", self.batch_size), len(X))
         steps = -(-len(X) // batch_size)
         epochs = self.epochs
@@ -181,10 +183,10 @@ class VAEDetector(OutlierMixin, BaseEstimator):
 
     def _standardised(self, X):
         rows = np.clip((X - self.mean_) / self.scale_, -_FURTHEST, _FURTHEST)
-        if self.linear_within is not None:
-            sizes = np.maximum(np.abs(rows) / self.linear_within, 1.0)
+        if self._linear_within is not None:
+            sizes = np.maximum(np.abs(rows) / self._linear_within, 1.0)
             rows = rows / sizes * (1 + np.log(sizes))
         return rows.astype(np.float32)
 
     def _strangeness(self, X):
-        return _CRITERIA[self.criterion](self.model_, self._standardised(X), self._seed)
+        return _CRITERIA[self._criterion](self.model_, self._standardised(X), self._seed)

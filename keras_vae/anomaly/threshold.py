@@ -31,8 +31,19 @@ class Threshold:
     num_scores: int
 
     def is_strange(self, scores) -> np.ndarray:
-        """Whether each of some scores is above the threshold, `[n]` of bool."""
-        return np.asarray(scores) > self.value
+        """Whether each of some scores is above the threshold, `[n]` of bool.
+
+        Raises:
+            ValueError: If a score is NaN, of which nobody can tell.
+        """
+        scores = np.asarray(scores, np.float64)
+        if np.isnan(scores).any():
+            raise ValueError(
+                "`scores` must be numbers. "
+                f"Received: {np.isnan(scores).sum()} of {scores.size} that are NaN, which are "
+                "neither strange nor usual. Look for what made them."
+            )
+        return scores > self.value
 
     def __str__(self):
         return (
@@ -77,8 +88,12 @@ def threshold(scores, false_alarm_rate: float = 0.05, confidence: float = 0.95) 
     if len(scores) < needed:
         raise ValueError(
             f"A false alarm rate of {false_alarm_rate} needs at least {needed} held-out scores. "
-            f"Received: {len(scores)}. Hold out more examples, or ask for a rate of "
-            f"{1 / (len(scores) + 1):.2g} or more."
+            f"Received: {len(scores)}. Hold out more examples"
+            + (
+                f", or ask for a rate of {_least_rate(len(scores)):g} or more."
+                if len(scores)
+                else "."
+            )
         )
     # The tolerance keeps 0.05 of 99 + 1 the fifth from above, which rounding makes the sixth.
     rank = math.ceil((len(scores) + 1) * (1 - false_alarm_rate) - 1e-9)
@@ -91,6 +106,11 @@ def threshold(scores, false_alarm_rate: float = 0.05, confidence: float = 0.95) 
         confidence=confidence,
         num_scores=len(scores),
     )
+
+
+def _least_rate(count):
+    """The least rate that so many scores are enough for, rounded up to ten-thousandths."""
+    return math.ceil(10_000 / (count + 1)) / 10_000
 
 
 @functools.cache

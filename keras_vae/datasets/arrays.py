@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_vae import arguments
+from keras_vae.training.given_data import refuse_mask
 from keras_vae.training.known_values import remember_extremes
 
 BINARIZATIONS = (None, "dynamic", "fixed")
@@ -58,7 +59,8 @@ def from_arrays(
     """
     check_batching(batch_size, binarize, seed, start)
     images = _array(images)
-    if images.dtype != np.uint8 and images.dtype.kind != "f":
+    # Longer ones than of 8 bytes are none of TensorFlow's.
+    if images.dtype != np.uint8 and (images.dtype.kind != "f" or images.dtype.itemsize > 8):
         raise ValueError(
             "Images must be bytes (uint8) or floating point. Received: dtype "
             f"{images.dtype.name}. Convert them with `images.astype('float32')`, scaled to [0, 1]."
@@ -68,8 +70,9 @@ def from_arrays(
             f"Expected images [n, *event], n > 0. Received: shape {images.shape}. A single image "
             "is `image[None]`."
         )
-    if labels is not None and np.shape(labels)[:1] != (len(images),):
-        count = len(labels) if np.ndim(labels) else "a number instead of"
+    shape = (len(images),) if labels is None else _shape_of_labels(labels)
+    if shape[:1] != (len(images),):
+        count = shape[0] if shape else "a number instead of"
         raise ValueError(
             "There must be a label for every image. "
             f"Received: {len(images)} images and {count} labels. Select both alike."
@@ -88,7 +91,7 @@ def from_arrays(
     # On the host: a pipeline runs there, whatever trains.
     with tf.device("CPU:0"):
         images = tf.constant(images)
-        labels = tf.constant(labels) if has_labels else None
+        labels = _constant_labels(labels) if has_labels else None
 
     def take(rows, draw):
         chosen = scaled(tf.gather(images, rows))
@@ -135,8 +138,10 @@ def in_batches(
         at_once: Int. How many batches are taken at once. Defaults to `1`.
 
     Raises:
-        ValueError: If there are too few examples for a batch.
+        ValueError: If there are too few examples for a batch, or a flag is none.
     """
+    arguments.flag("shuffle", shuffle)
+    arguments.flag("drop_remainder", drop_remainder)
     count = size // batch_size if drop_remainder else -(-size // batch_size)
     if not count:
         raise ValueError(
@@ -167,6 +172,7 @@ def in_batches(
 
 
 def _array(images):
+    refuse_mask(images)
     try:
         return np.asarray(images)
     except ValueError:
@@ -174,6 +180,31 @@ def _array(images):
             "Images must be one array [n, *event], all of the same shape. "
             f"Received: {type(images).__name__} of differing shapes. Resize or crop them alike."
         ) from None
+
+
+def _shape_of_labels(labels):
+    try:
+        return np.shape(labels)
+    except (TypeError, ValueError):
+        raise _no_labels(labels) from None
+
+
+def _constant_labels(labels):
+    try:
+        return tf.constant(labels)
+    except (TypeError, ValueError):
+        raise _no_labels(labels) from None
+
+
+def _no_labels(labels):
+    kind = (
+        f"an array of {labels.dtype}" if hasattr(labels, "dtype") else f"a {type(labels).__name__}"
+    )
+    return ValueError(
+        "Labels must be one dense array [n, ...] of numbers or strings, none of them missing. "
+        f"Received: {kind} that TensorFlow makes no tensor of. Convert them, and leave out "
+        "images whose label is missing."
+    )
 
 
 def check_batching(batch_size, binarize, seed, start):

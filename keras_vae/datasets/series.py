@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_vae import arguments
+from keras_vae.training.given_data import refuse_mask
 
 
 def pad_series(series, length: int | None = None) -> np.ndarray:
@@ -24,7 +25,7 @@ def pad_series(series, length: int | None = None) -> np.ndarray:
 
     Raises:
         ValueError: If there are no series, one is empty, longer than `length` or no array of
-            numbers, or they differ in their features.
+            numbers, has masked values, or they differ in their features.
 
     Example:
     >>> x = keras_vae.datasets.pad_series([np.zeros([20, 3]), np.zeros([35, 3])])
@@ -36,6 +37,13 @@ def pad_series(series, length: int | None = None) -> np.ndarray:
     is_several = isinstance(series, Sequence | np.ndarray) and not isinstance(series, str | bytes)
     if not is_several or not len(series):
         raise arguments.invalid("series", "a sequence of arrays [time, features]", series)
+    names = [list(values.columns) for values in series if hasattr(values, "columns")]
+    for other in names[1:]:
+        if other != names[0]:
+            raise ValueError(
+                "Frames must have the same columns in the same order. "
+                f"Received: {names[0]} and {other}. Select them from each: `frame[names]`."
+            )
     series = [_one(index, values) for index, values in enumerate(series)]
     features = {values.shape[1] for values in series}
     if len(features) > 1:
@@ -57,6 +65,7 @@ def pad_series(series, length: int | None = None) -> np.ndarray:
 
 
 def _one(index, values):
+    refuse_mask(values)
     try:
         array = np.asarray(values)
     except ValueError:

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_vae import anomaly, arguments, evaluation
+from keras_vae.anomaly.attribution import beyond_usual
 from keras_vae.held_out import over_batches
 from keras_vae.objectives import IWAE
 from keras_vae.tables import frames, networks
@@ -236,13 +237,13 @@ class TableModel(_Member):
 
         Args:
             frame: A frame.
-            reference: A frame of rows that are not strange, whose mean is subtracted by column.
-                Defaults to `None`: nothing is, and a row's columns add up to its
-                `"reconstruction_term"`.
+            reference: A frame of rows that are not strange, whose mean, over those that have a
+                value, is subtracted by column. Defaults to `None`: nothing is, and a row's columns
+                add up to its `"reconstruction_term"`.
 
         Returns:
             A frame of the table's columns with the index of the one given; greater is stranger,
-            and 0 without a reference where a value is missing.
+            and 0 where a value is missing.
 
         Raises:
             ValueError: If a frame does not fit the table.
@@ -253,11 +254,15 @@ class TableModel(_Member):
             del noise_seed  # Nothing here is random.
             codes = super(TableModel, self).encode(rows, *condition).mean()
             groups = self.decode(codes, *condition).log_prob_by_group(rows)
-            return (-tf.stack([groups[name] for name in self.table.groups], axis=-1),)
+            first = [place.start for place in self.table.groups.values()]
+            values = -tf.stack([groups[name] for name in self.table.groups], axis=-1)
+            return values, ~tf.math.is_nan(tf.gather(rows, first, axis=1))
 
-        (values,) = over_batches(by_column, self, frame, 0, progress=False)
+        found = over_batches(by_column, self, frame, 0, progress=False)
+        values = found[0]
         if reference is not None:
-            values -= self.attribution(reference).to_numpy().mean(axis=0)
+            usual = over_batches(by_column, self, frames.as_frame(reference), 0, progress=False)
+            values = beyond_usual(*found, *usual)
         pd = frames.pandas()
         return pd.DataFrame(values, index=frame.index, columns=pd.Index(self.table.names))
 

@@ -63,6 +63,7 @@ def one_array(images, event_shape: tuple[int, ...] | None = None, takes: str = F
         )
     if isinstance(images, list | tuple) and images and all(map(_shape, images)):
         raise ValueError(_several(images, event_shape, takes))
+    refuse_mask(images)
     for kind, dense in _NOT_DENSE:
         if kind(images):
             raise ValueError(
@@ -80,6 +81,20 @@ def one_array(images, event_shape: tuple[int, ...] | None = None, takes: str = F
     if _shape(images) and not hasattr(images, "dtype"):
         return np.asarray(images)
     return images
+
+
+def refuse_mask(array):
+    """Refuses an array with a mask, of which no network knows.
+
+    Raises:
+        ValueError: If some of its values are masked; they would be taken for what they hide.
+    """
+    if isinstance(array, np.ma.MaskedArray) and np.ma.is_masked(array):
+        raise ValueError(
+            "The mask of an array would be lost. Received: a MaskedArray, of which "
+            f"{np.ma.count_masked(array)} values are masked. Pass `x.filled(np.nan)` to a model "
+            "with `missing=True`, for which NaN is what was not observed, or leave those out."
+        )
 
 
 def numbers_of(values):

@@ -111,6 +111,16 @@ def test_arguments_are_checked_by_fit(arguments, message):
         VAEDetector(**{**QUICK, **arguments}).fit(rows(20))
 
 
+def test_what_is_set_after_a_fit_is_for_the_next_one(steps_one_by_one):
+    x = rows(40)
+    detector = VAEDetector(**QUICK).fit(x)
+    scores, labels = detector.score_samples(x), detector.predict(x)
+    detector.set_params(criterion="reconstruction", linear_within=0.5)
+    np.testing.assert_array_equal(detector.score_samples(x), scores)
+    np.testing.assert_array_equal(detector.predict(x), labels)
+    assert not np.allclose(detector.fit(x).score_samples(x), scores)
+
+
 @pytest.mark.parametrize(
     ("x", "message"),
     [

@@ -156,6 +156,29 @@ def test_a_scale_that_is_fitted_to_the_batch_is_refused(make_vae, images, score)
         score("a model", images, progress=False)
 
 
+def test_attribution_takes_what_has_holes_which_add_nothing():
+    series = np.random.default_rng(0).normal(size=(9, 6, 2)).astype(np.float32)
+    series[3:, 4:] = np.nan
+    networks = keras_vae.networks
+    vae = keras_vae.VAE(
+        networks.mlp_encoder((6, 2), 2, [4], missing=True),
+        networks.mlp_decoder((6, 2), 2, [4]),
+        likelihood="gaussian",
+        missing=True,
+    )
+    is_there = ~np.isnan(series)
+    by_value = anomaly.attribution(vae, series, progress=False)
+    term = anomaly.reconstruction_term(vae, series, progress=False)
+    np.testing.assert_allclose(by_value.sum(axis=(1, 2)), term, rtol=1e-4)
+    assert (by_value[~is_there] == 0).all() and (by_value[is_there] != 0).all()
+    relative = anomaly.attribution(vae, series, reference=series, progress=False)
+    usual = by_value.mean(axis=0, where=is_there)
+    np.testing.assert_allclose(relative, (by_value - usual) * is_there, atol=1e-6)
+    # Of a step that no reference has, nothing is known to be usual.
+    alone = anomaly.attribution(vae, series, reference=series[3:], progress=False)
+    np.testing.assert_array_equal(alone[:, 4:], by_value[:, 4:])
+
+
 def test_attribution_adds_up_and_names_the_pixel(exact, x):
     strange = x.copy()
     strange[:, 3] += 10.0

@@ -15,6 +15,19 @@ def test_it_is_the_order_statistic_of_split_conformal_prediction():
     assert threshold(np.arange(19), 0.05).value == 18
 
 
+def test_what_is_no_number_is_neither_strange_nor_usual():
+    with pytest.raises(ValueError, match="Received: 1 of 2 that are NaN"):
+        threshold(np.arange(19)).is_strange([3.0, np.nan])
+
+
+@pytest.mark.parametrize("count", [1, 6, 10, 18, 999])
+def test_the_rate_that_is_advised_is_one_that_works(count):
+    with pytest.raises(ValueError, match=r"ask for a rate of ([\d.]+) or more\.") as raised:
+        threshold(np.arange(count), 1e-4)
+    rate = float(str(raised.value).split("a rate of ")[1].split(" ")[0])
+    assert threshold(np.arange(count), rate).value == count - 1
+
+
 def test_the_interval_is_that_of_the_order_statistics_beta():
     found = threshold(np.random.default_rng(0).normal(size=500), 0.1, confidence=0.9)
     rank = 451
@@ -48,7 +61,7 @@ def test_it_says_what_it_is():
         (np.arange(98.0), {"false_alarm_rate": 0.01}, "needs at least 99"),
         ([1.0, np.nan], {}, r"finite numbers, one for .* Received: shape \[2\], 1 not finite"),
         ([[1.0]], {}, r"finite numbers, one for .* Received: shape \[1, 1\], 0 not"),
-        ([], {}, "Received: 0"),
+        ([], {}, r"Received: 0. Hold out more examples\.$"),
         (np.arange(99.0), {"false_alarm_rate": 0}, "`false_alarm_rate`. Expected a number between"),
         (np.arange(99.0), {"false_alarm_rate": 5}, "`false_alarm_rate`. Expected a number between"),
         (np.arange(99.0), {"confidence": 1}, "`confidence`. Expected a number between"),

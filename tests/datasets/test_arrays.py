@@ -114,6 +114,14 @@ def test_binarization(kind):
         ({"binarize": "often"}, "binarize"),
         ({"seed": -1}, "seed"),
         ({"start": -1}, "start"),
+        ({"shuffle": "no"}, "`shuffle`. Expected `True` or `False`"),
+        ({"drop_remainder": "no"}, "`drop_remainder`. Expected `True` or `False`"),
+        ({"images": np.ma.masked_equal(np.eye(4), 1.0)}, "4 values are masked"),
+        ({"images": np.zeros((4, 2), np.longdouble)}, "uint8.*longdouble|uint8.*float128"),
+        ({"labels": [1, None, 2, 3]}, "Labels must be one dense array .* Received: a list"),
+        ({"labels": [[1], [1, 2], [3], [4]]}, "Labels must be one dense array"),
+        ({"labels": tf.ragged.constant([[1], [], [3], [4]])}, "Labels must .* an array of .*int32"),
+        ({"labels": np.zeros(4, "datetime64[D]")}, "Labels must be .* datetime64"),
     ],
 )
 def test_refusals(arguments, message):

@@ -1,6 +1,7 @@
 """Tests of series of several lengths as one array."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import tensorflow as tf
 
@@ -36,6 +37,12 @@ def test_one_feature_and_ragged_tensors():
         ([[[1, 2], [3]]], None, "as series 0"),
         ([np.zeros(4)], 3, "length=3, and series 0 of 4 steps"),
         ([np.zeros(4)], 0, "length=0"),
+        ([np.ma.masked_equal([1.0, 2.0], 2.0)], None, "mask .* would be lost.*1 values are masked"),
+        (
+            [pd.DataFrame({"a": [1.0], "b": [2.0]}), pd.DataFrame({"b": [2.0], "a": [1.0]})],
+            None,
+            r"same columns in the same order. Received: \['a', 'b'\] and \['b', 'a'\]",
+        ),
     ],
 )
 def test_what_is_no_series_is_refused(series, length, message):

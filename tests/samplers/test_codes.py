@@ -68,3 +68,5 @@ def test_a_vae_decodes_what_a_sampler_draws(make_vae, images):
     np.testing.assert_allclose(drawn, vae.decode(sampler.sample(5, seed=7)).mean(), rtol=1e-5)
     with pytest.raises(ValueError, match=r"must draw codes \[n, 3\] .* GaussianMixtureSampler"):
         make_vae(latent_dim=3).sample(5, sampler=sampler)
+    with pytest.raises(ValueError, match=r"`sampler`. Expected an object with a method `sample"):
+        vae.sample(5, sampler=sampler.sample)

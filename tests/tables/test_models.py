@@ -202,6 +202,9 @@ def test_scores_are_those_of_the_encoded_rows_with_the_index(trained):
     assert (by_column.to_numpy()[HOLES.isna()] == 0).all()
     relative = trained.attribution(HOLES, reference=HOLES)
     np.testing.assert_allclose(relative.mean(), 0, atol=1e-6)
+    # What is usual is so of the values that are there.
+    expected = by_column - by_column.where(HOLES.notna()).mean()
+    np.testing.assert_allclose(relative, expected.where(HOLES.notna(), 0), atol=1e-6)
 
 
 def test_a_row_that_is_broken_is_strange_and_its_column_is_to_blame(trained):

@@ -68,6 +68,14 @@ def test_several_arrays_are_told_apart(images, event_shape):
         one_array([images, images], (4, 4, 1))
 
 
+@pytest.mark.parametrize("method", ["fit", "evaluate", "predict", "train_on_batch", "embed"])
+def test_a_mask_that_would_be_lost_is_refused(make_vae, images, method):
+    some = np.ma.masked_array(images, np.arange(images.size).reshape(images.shape) < 3)
+    with pytest.raises(ValueError, match=r"of which 3 values are masked. Pass `x.filled\(np.nan"):
+        getattr(make_vae(), method)(some)
+    getattr(make_vae(), method)(np.ma.masked_array(images))
+
+
 @pytest.mark.parametrize("method", ["fit", "evaluate", "train_on_batch", "test_on_batch"])
 def test_images_and_labels_as_one_list_are_refused(make_vae, images, method):
     with pytest.raises(ValueError, match=r"with labels as `y`.*Received: a list of 2 arrays"):

@@ -76,6 +76,16 @@ def test_nothing_is_known_of_what_is_made_of_them(change):
     assert known_extremes(change(from_arrays(FLOATS, batch_size=2))) is None
 
 
+def test_nothing_is_known_of_a_cache_in_a_file_which_may_hold_other_images(tmp_path):
+    file = str(tmp_path / "images")
+    list(from_arrays(9 * FLOATS, batch_size=2).cache(file))
+    cached = from_arrays(FLOATS.clip(0, 1), batch_size=2).cache(file)
+    assert known_extremes(cached) is None
+    check = DataCheck((2, 2, 1), 0.0, 1.0)
+    with pytest.raises(ValueError, match=r"within \[0, 1\]"), check.errors_made_clear():
+        list(check.wrap(cached))
+
+
 def test_images_that_change_afterwards_do_not_change_the_data_set():
     images = FLOATS.copy()
     dataset = from_arrays(images, shuffle=False)

@@ -161,7 +161,8 @@ class _OfObserved(tfd.Independent):
         )
         self._a_value = a_value_of_support
 
-    def _log_prob(self, event):
+    def log_prob_by_value(self, event):
+        """Log p of each value, `[n, ...]`; 0 where it is missing."""
         is_missing = tf.math.is_nan(event)
         # Put in before the density, whose gradient would otherwise be NaN however it is masked.
         filled = tf.where(is_missing, self._a_value, event)
@@ -169,6 +170,9 @@ class _OfObserved(tfd.Independent):
         # One value may be several numbers, as a one-hot class is.
         for _ in range(self.distribution.event_shape.rank):
             is_missing = tf.reduce_any(is_missing, axis=-1)
-        log_prob = tf.where(is_missing, 0.0, log_prob)
+        return tf.where(is_missing, 0.0, log_prob)
+
+    def _log_prob(self, event):
+        log_prob = self.log_prob_by_value(event)
         num_axes = self.event_shape.rank - self.distribution.event_shape.rank
         return tf.reduce_sum(log_prob, axis=list(range(-num_axes, 0)))
