@@ -8,6 +8,7 @@ from numbers import Integral
 import numpy as np
 import tensorflow as tf
 
+from keras_vae import arguments
 from keras_vae.datasets.arrays import (
     PARALLEL_CALLS,
     bernoulli,
@@ -81,6 +82,9 @@ def load(
             damaged. Those of a set that streams from disk are read when it is iterated over.
     """
     check_batching(batch_size, binarize, seed, start)
+    if shuffle is not None:
+        arguments.flag("shuffle", shuffle)
+    arguments.flag("drop_remainder", drop_remainder)
     sides = image_size if isinstance(image_size, list | tuple) else ()
     is_size = len(sides) == 2 and all(isinstance(side, Integral) and side >= 1 for side in sides)
     if image_size is not None and not is_size:

@@ -249,6 +249,13 @@ def test_bad_arguments_are_refused(tiny, arguments, message):
 
 
 @PATHS
+@pytest.mark.parametrize("flag", ["shuffle", "drop_remainder"])
+def test_what_is_no_flag_is_not_taken_for_yes(tiny, path, flag):
+    with pytest.raises(ValueError, match=rf"`{flag}`. Expected `True` or `False`.*'no'"):
+        tiny("train", **{flag: "no"}, **path)
+
+
+@PATHS
 def test_a_vae_trains_on_it(tiny, make_vae, path):
     train, test = tiny(("train", "test"), **path)
     vae = make_vae(image_shape=(6, 5, 1), eager=True)
