@@ -12,8 +12,8 @@ Data come with scikit-learn: one class counts as strange, and is never trained o
   diabetes        patients whose disease progressed most (the upper tenth), 10 columns
 
 Half of the usual rows train, drawn by the seed; the others and all strange ones test. Every
-detector has its defaults: `keras_vae.anomaly.VAEDetector`, trained once and asked for each of its
-scores, scikit-learn's isolation forest and PCA (the squared error left by the components that
+detector has its defaults: `keras_vae.anomaly.VAEDetector`, trained alike for each of its scores,
+scikit-learn's isolation forest and PCA (the squared error left by the components that
 explain nine tenths of the variance of standardised columns), and PyOD's autoencoder if PyOD is
 installed. Prints ROC-AUC and average precision, means over the seeds with their standard deviation,
 and the seconds of one training; last the means over the sets. With `--ours` it measures that
@@ -98,7 +98,7 @@ def detect(rows, strange, seed, arguments, ours) -> dict[str, tuple]:
     training, held_out = np.split(usual, [len(usual) // 2])
     test = np.concatenate([held_out, np.flatnonzero(strange)])
     found = {}
-    for fit, scores in detectors(seed, arguments)[: 1 if ours else None]:
+    for fit, scores in detectors(seed, arguments)[: len(CRITERIA) if ours else None]:
         began = time.perf_counter()
         fitted = fit(rows[training])
         seconds = time.perf_counter() - began
@@ -110,18 +110,18 @@ def detect(rows, strange, seed, arguments, ours) -> dict[str, tuple]:
 def detectors(seed, arguments) -> list[tuple]:
     """Of each, a function that fits it, and its scores by name, greater where strange."""
 
-    def by(criterion):
-        return lambda fitted, rows: -fitted.set_params(criterion=criterion).score_samples(rows)
+    def ours(criterion):
+        def fit(rows):
+            return VAEDetector(random_state=seed, **{**arguments, "criterion": criterion}).fit(rows)
+
+        return fit, {f"keras_vae, {criterion}": lambda fitted, rows: -fitted.score_samples(rows)}
 
     def error(fitted, rows):
         scaled = fitted[0].transform(rows)
         return ((scaled - fitted[1].inverse_transform(fitted[1].transform(scaled))) ** 2).sum(1)
 
     known = [
-        (
-            lambda rows: VAEDetector(random_state=seed, **arguments).fit(rows),
-            {f"keras_vae, {criterion}": by(criterion) for criterion in CRITERIA},
-        ),
+        *map(ours, CRITERIA),
         (
             lambda rows: ensemble.IsolationForest(random_state=seed).fit(rows),
             {"isolation forest": lambda fitted, rows: -fitted.score_samples(rows)},
