@@ -10,7 +10,7 @@ import contextlib
 import importlib
 import io
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import keras
 import tensorflow as tf
@@ -53,21 +53,50 @@ def runs_one_dnn() -> bool:
     return _get(port, "IsMklEnabled", purpose)()
 
 
-def handed_on_by(dataset: tf.data.Dataset) -> tf.data.Dataset | None:
+def handed_on_by(dataset: tf.data.Dataset) -> tuple[str, tf.data.Dataset] | None:
     """The data set whose elements another one hands on as they are.
 
     Returns:
-        `None` where elements are made anew, and where nothing is known of how they come about: to
-        look at the data instead is always right, if slower.
+        What made the other one, such as `"Take"`, and the data set; `None` where elements are made
+        anew, and where nothing is known of how they come about: to look at the data instead is
+        always right, if slower.
     """
     kind = type(dataset).__name__.removeprefix("_").removesuffix("Dataset")
     if kind not in _HAND_ON:
         return None
-    purpose = "to know what a data set was made of"
-    if kind == "Cache" and tf.get_static_value(_get(dataset, "_filename", purpose)) != b"":
+    if kind == "Cache" and tf.get_static_value(_get(dataset, "_filename", _DATA)) != b"":
         # A file that is there already may hold the elements of another data set.
         return None
-    return _get(dataset, "_input_dataset", purpose)
+    return kind, _get(dataset, "_input_dataset", _DATA)
+
+
+def count_of(dataset: tf.data.Dataset) -> int:
+    """What `repeat`, `take` or `skip` was given; -1 for all, and for no end."""
+    return int(_get(dataset, "_count", _DATA))
+
+
+class IteratedOtherwise(tf.data.Dataset):
+    """A data set that differs from another one in its iterators alone.
+
+    Args:
+        dataset: The other one.
+        make_iterator: Function without arguments: an iterator.
+    """
+
+    def __init__(self, dataset: tf.data.Dataset, make_iterator: Callable[[], Iterator]):
+        self._dataset, self._make_iterator = dataset, make_iterator
+        super().__init__(_get(dataset, "_variant_tensor", "to iterate over data in another way"))
+
+    def __iter__(self):
+        return self._make_iterator()
+
+    def _inputs(self):
+        return [self._dataset]
+
+    @property
+    def element_spec(self):
+        """Of the other one."""
+        return self._dataset.element_spec
 
 
 def begin_at_epoch(model: keras.Model, epoch: int | None):
@@ -245,6 +274,7 @@ def _global_state():
     return global_state
 
 
+_DATA = "to know what a data set was made of"
 _GRAPHS = "to give up the graphs of models that are given up"
 _FIRST_BATCH = "to keep the data's first batch"
 _PICTURES = "to draw pictures without disturbing the noise of training"

@@ -12,7 +12,7 @@ def random_bits(shape, seed: tf.Tensor) -> tf.Tensor:
 
     Args:
         shape: Of the result, integers or scalar tensors.
-        seed: int32 `[2]`.
+        seed: int32 or int64 `[2]`.
 
     Returns:
         uint32 of that shape.

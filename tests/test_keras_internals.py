@@ -377,6 +377,10 @@ def changed(name, patch):
         repeated = tf.data.Dataset.range(2).repeat()
         patch.delattr(repeated, "_input_dataset")
         keras_internals.handed_on_by(repeated)
+    elif name == "count_of":
+        keras_internals.count_of(tf.data.Dataset.range(2))
+    elif name == "IteratedOtherwise":
+        keras_internals.IteratedOtherwise(types.SimpleNamespace(), lambda: iter([]))
     elif name == "apply_gradients":
         registry = importlib.import_module("tensorflow.python.framework.ops")
         patch.delattr(registry, "gradient_registry")

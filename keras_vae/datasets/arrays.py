@@ -1,16 +1,20 @@
 """`from_arrays`: images in memory as shuffled batches for `fit`."""
 
+import dataclasses
+import functools
 import itertools
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import tensorflow as tf
 
 from keras_vae import arguments
+from keras_vae.noise import random_bits
 from keras_vae.training.given_data import refuse_mask
 from keras_vae.training.known_values import remember_extremes
+from keras_vae.training.lent_examples import LentExamples, lend
 
 BINARIZATIONS = (None, "dynamic", "fixed")
 # Threads of a pipeline that prepare batches or images, and batches that it holds ready.
@@ -91,13 +95,10 @@ def from_arrays(
     # On the host: a pipeline runs there, whatever trains.
     with tf.device("CPU:0"):
         images = tf.constant(images)
-        labels = _constant_labels(labels) if has_labels else None
-
-    def take(rows, draw):
-        chosen = scaled(tf.gather(images, rows))
-        if binarize == "dynamic":
-            chosen = bernoulli(chosen, [seed, draw])
-        return (chosen, tf.gather(labels, rows)) if has_labels else chosen
+        arrays = {"images": images, "seed": tf.constant(seed, tf.int64)}
+        if has_labels:
+            arrays["labels"] = _constant_labels(labels)
+    take = _Take(draws=binarize == "dynamic")
 
     def extremes():
         if binarize is not None or images.dtype == tf.uint8:
@@ -108,10 +109,38 @@ def from_arrays(
 
     # What is drawn for a batch is drawn for it alone.
     batch_bytes = 4 * batch_size * math.prod(images.shape[1:])
-    at_once = 1 if binarize == "dynamic" else min(8, max(1, _BYTES_AT_ONCE // batch_bytes))
-    batches = in_batches(take, size, batch_size, shuffle, drop_remainder, seed, start, at_once)
+    at_once = 1 if take.draws else min(8, max(1, _BYTES_AT_ONCE // batch_bytes))
+    batches = in_batches(
+        functools.partial(take, arrays),
+        size,
+        batch_size,
+        shuffle,
+        drop_remainder,
+        seed,
+        start,
+        at_once,
+        # Of strings a compiled loop knows nothing.
+        lends=None if has_labels and arrays["labels"].dtype == tf.string else (arrays, take),
+    )
     remember_extremes(batches, extremes)
     return batches
+
+
+@dataclasses.dataclass(frozen=True)
+class _Take:
+    """How a batch is taken from arrays.
+
+    Attributes:
+        draws: Bool. Whether each of its pixels is drawn.
+    """
+
+    draws: bool
+
+    def __call__(self, arrays, rows, draw):
+        images = scaled(tf.gather(arrays["images"], rows))
+        if self.draws:
+            images = bernoulli(images, [arrays["seed"], draw])
+        return (images, tf.gather(arrays["labels"], rows)) if "labels" in arrays else images
 
 
 def in_batches(
@@ -123,6 +152,7 @@ def in_batches(
     seed: int,
     start: int,
     at_once: int = 1,
+    lends: tuple[dict, Callable] | None = None,
 ) -> tf.data.Dataset:
     """Batches of examples that are known by their place, in an order of `(seed, epoch)` alone.
 
@@ -136,6 +166,9 @@ def in_batches(
         seed: Int.
         start: Int. Batches to begin after.
         at_once: Int. How many batches are taken at once. Defaults to `1`.
+        lends: Arrays and a function that takes batches from them, as
+            `keras_vae.training.lent_examples.LentExamples` has them. Defaults to `None`: training
+            must have its batches from the pipeline.
 
     Raises:
         ValueError: If there are too few examples for a batch, or a flag is none.
@@ -151,12 +184,15 @@ def in_batches(
     batches_an_epoch = -(-size // batch_size)
     first_epoch, first_batch = divmod(start, count)
 
-    @tf.autograph.experimental.do_not_convert  # Nothing in it is for AutoGraph, which takes long.
-    def epoch(number):
+    def order_of(number):
         order = tf.range(size, dtype=tf.int32)
         if shuffle:
             order = tf.random.experimental.stateless_shuffle(order, [seed, number])
-        order = order[: count * batch_size]
+        return order
+
+    @tf.autograph.experimental.do_not_convert  # Nothing in it is for AutoGraph, which takes long.
+    def epoch(number):
+        order = order_of(number)[: count * batch_size]
         first = tf.where(number == first_epoch, tf.constant(first_batch, tf.int64), 0)
         examples = tf.data.Dataset.range(first, count, at_once).map(
             lambda index: take(
@@ -168,7 +204,13 @@ def in_batches(
         # Also where one batch is taken at a time: it tells their size.
         return examples.rebatch(batch_size, drop_remainder)
 
-    return finished(epoch_number(first_epoch).flat_map(epoch), count, first_batch)
+    numbers = itertools.count(first_epoch)
+    batches = finished(epoch_number(numbers).flat_map(epoch), count, first_batch)
+    if lends is not None:
+        arrays, take = lends
+        epochs = (count, numbers, first_epoch, first_batch)
+        lend(batches, LentExamples(arrays, take, order_of, size, batch_size, *epochs))
+    return batches
 
 
 def _array(images):
@@ -237,11 +279,10 @@ def finished(batches: tf.data.Dataset, count: int, first_batch: int) -> tf.data.
     return batches.prefetch(PREFETCHED_BATCHES).with_options(options)
 
 
-def epoch_number(first: int) -> tf.data.Dataset:
-    """One int64: how many times the data set was iterated before, counted from `first`."""
-    count = itertools.count(first)
+def epoch_number(numbers: Iterator[int]) -> tf.data.Dataset:
+    """One int64: the next of the numbers, each time the data set is iterated over."""
     return tf.data.Dataset.from_generator(
-        lambda: iter([next(count)]), output_signature=tf.TensorSpec((), tf.int64)
+        lambda: iter([next(numbers)]), output_signature=tf.TensorSpec((), tf.int64)
     )
 
 
@@ -251,9 +292,11 @@ def scaled(image: tf.Tensor) -> tf.Tensor:
 
 
 def bernoulli(probabilities: tf.Tensor, seed) -> tf.Tensor:
-    """0 or 1 for every pixel, a function of the seed."""
-    uniform = tf.random.stateless_uniform(tf.shape(probabilities), seed, alg="philox")
-    return tf.cast(uniform < probabilities, tf.float32)
+    """0 or 1 for every pixel, a function of the seed, int64 `[2]`."""
+    # The lower 23 bits of each, of which TensorFlow's kernel makes floats; under XLA it takes the
+    # upper ones.
+    bits = tf.bitwise.bitwise_and(random_bits(tf.shape(probabilities), seed), 2**23 - 1)
+    return tf.cast(tf.cast(bits, tf.float32) * 2.0**-23 < probabilities, tf.float32)
 
 
 def bernoulli_once(probabilities: tf.Tensor, seed: int, index) -> tf.Tensor:

@@ -1,6 +1,7 @@
 """`load`: any TFDS image set as batches for `fit`."""
 
 import functools
+import itertools
 import os
 from collections.abc import Callable, Sequence
 from numbers import Integral
@@ -203,7 +204,7 @@ class _Split:
                 num_parallel_calls=PARALLEL_CALLS,
             )
 
-        return epoch_number(first_epoch).flat_map(epoch)
+        return epoch_number(itertools.count(first_epoch)).flat_map(epoch)
 
     def _examples(self):
         import tensorflow_datasets as tfds

@@ -2,8 +2,9 @@
 
 Keras calls a compiled step once a batch, from a loop that XLA does not see, and on small images
 the calls cost as much as the arithmetic. Here the host stacks batches, and one compiled loop trains
-on the stack. The body of that loop is the model's own `train_step`: weights, logs and randomness
-are those of Keras's loop, to the rounding of float32.
+on the stack; or a data set lends its examples, and the loop takes its batches from them. The body
+of either loop is the model's own `train_step`: weights, logs and randomness are those of Keras's
+loop, to the rounding of float32.
 """
 
 import math
@@ -15,6 +16,7 @@ import tensorflow as tf
 
 from keras_vae.keras_internals import all_layers, compiled_metrics
 from keras_vae.training.allocator import keep_freed_memory
+from keras_vae.training.lent_examples import LentIterator
 
 # What a stack of batches may take, in bytes: enough to hide the cost of a call, and little beside
 # what training needs anyway.
@@ -22,6 +24,10 @@ _STACK_BYTES = 2**26
 
 # How many batches are on a stack where nobody says.
 STACK_LENGTH = 64
+
+# For how many lent sets of differing sizes loops are compiled. Further ones come on stacks, for
+# which one loop serves.
+_LENT_SETS = 2
 
 _CONVOLUTIONS = (
     keras.layers.Conv1D,
@@ -51,8 +57,12 @@ def loop_pays(model: keras.Model) -> bool:
 
 def convolves_on_cpu(model: keras.Model) -> bool:
     """Whether a model has convolutions, and this machine nothing but CPUs."""
-    on_cpu = all(device.device_type == "CPU" for device in tf.config.list_physical_devices())
-    return on_cpu and any(isinstance(layer, _CONVOLUTIONS) for layer in all_layers(model))
+    return on_cpu() and any(isinstance(layer, _CONVOLUTIONS) for layer in all_layers(model))
+
+
+def on_cpu() -> bool:
+    """Whether this machine has nothing but CPUs."""
+    return all(device.device_type == "CPU" for device in tf.config.list_physical_devices())
 
 
 def compiled_loop(model):
@@ -79,8 +89,34 @@ def compiled_loop(model):
     return train_on_stack
 
 
+def compiled_lent_loop(model: keras.Model, take: Callable, length: int):
+    """A function that trains a model on batches of lent examples, compiled by XLA.
+
+    Args:
+        model: A Keras model as `compiled_loop` takes it.
+        take: Function of arrays, places and a number: a batch.
+        length: Int. Examples a batch.
+
+    Returns:
+        A `tf.function` of the arrays, the epoch's order, the place in it of the first batch, that
+        batch's number, and how many batches there are.
+    """
+
+    @tf.function(jit_compile=True, autograph=False)
+    def train_on_examples(arrays, order, place, number, count):
+        def step(index):
+            # Not by a slice, whose beginning XLA would compile in.
+            rows = tf.gather(order, place + index * length + tf.range(length))
+            model.train_step(take(arrays, rows, number + tf.cast(index, tf.int64)))
+            return (index + 1,)
+
+        tf.while_loop(lambda index: index < count, step, (0,))
+
+    return train_on_examples
+
+
 class CompiledSteps:
-    """Trains several steps in one call, by a compiled loop over stacks of batches.
+    """Trains several steps in one call, by a compiled loop over stacks or lent examples.
 
     Args:
         model: A Keras model whose steps log `model.get_metrics_result()`.
@@ -94,6 +130,9 @@ class CompiledSteps:
         self._one_by_one = one_by_one
         self._stack_length = stack_length
         self._compiles: bool | None = None
+        self._lent_loops: dict = {}
+        self._logs = tf.function(model.get_metrics_result, autograph=False)
+        self._lent_specs: list = []
         train_on_stack = compiled_loop(model)
 
         @tf.function(reduce_retracing=True, autograph=False)
@@ -149,7 +188,9 @@ class CompiledSteps:
         """
         # Told once it has no lasting effect: compiling, in between, moves the heaps about.
         keep_freed_memory()
-        done, logs = self._train(iterator, tf.constant(steps))
+        if self._takes_examples(iterator):
+            return self._train_on_examples(iterator, steps)
+        done, logs = self._train(batches_of(iterator), tf.constant(steps))
         done = int(done)
         if done == 0:
             raise StopIteration
@@ -165,16 +206,54 @@ class CompiledSteps:
             The logs after it.
 
         Raises:
-            tf.errors.OutOfRangeError: If the iterator has nothing left.
+            StopIteration or tf.errors.OutOfRangeError: If the iterator has nothing left.
         """
         keep_freed_memory()
-        return self._train_one(iterator)
+        if self._takes_examples(iterator):
+            return self._train_on_examples(iterator, 1)[1]
+        return self._train_one(batches_of(iterator))
 
     def train_function(self, iterator) -> dict:
         """What `fit` calls in place of Keras's own function: a stack's steps, and their logs."""
         if not self.takes(iterator):
-            return self._one_by_one(iterator)
+            return self._one_by_one(batches_of(iterator))
         return self(iterator, self._stack_length)[1]
+
+    def _takes_examples(self, iterator):
+        """Whether an iterator is one whose examples are lent, and a loop may take them."""
+        is_lent = isinstance(iterator, LentIterator) and not iterator.is_read
+        return is_lent and self._has_loop(iterator.examples)
+
+    def _has_loop(self, examples):
+        """Whether loops are, or may be, compiled for lent examples of this kind."""
+        specs = tf.nest.map_structure(tf.TensorSpec.from_tensor, examples.arrays)
+        specs = (examples.take, examples.batch_size, specs)
+        if specs not in self._lent_specs:
+            if len(self._lent_specs) == _LENT_SETS:
+                return False
+            self._lent_specs.append(specs)
+        return True
+
+    def _train_on_examples(self, iterator, steps):
+        """As `__call__`, of an iterator whose examples are lent."""
+        examples, done = iterator.examples, 0
+        while done < steps and (some := iterator.next_batches(steps - done)) is not None:
+            batches, length = some
+            key = examples.take, length
+            if key not in self._lent_loops:
+                self._lent_loops[key] = compiled_lent_loop(self._model, *key)
+            count = batches.stop - batches.first
+            self._lent_loops[key](
+                examples.arrays,
+                batches.order,
+                tf.constant(batches.first * examples.batch_size),
+                tf.constant(examples.draw_of(batches), tf.int64),
+                tf.constant(count),
+            )
+            done += count
+        if not done:
+            raise StopIteration
+        return done, self._logs()
 
     def _can_compile(self, iterator):
         """Whether XLA knows all operations of a step; asked before any batch is read."""
@@ -240,9 +319,14 @@ def _is_known(layer):
     return type(layer).__module__.split(".")[0] in ("keras", "keras_vae")
 
 
+def batches_of(iterator):
+    """What TensorFlow's functions can read of what Keras iterates over."""
+    return iterator.reader() if isinstance(iterator, LentIterator) else iterator
+
+
 def is_stackable(iterator) -> bool:
     """Whether an iterator yields dense batches whose sizes are known but for the first axis."""
-    if not isinstance(iterator, tf.data.Iterator):
+    if not isinstance(iterator, tf.data.Iterator | LentIterator):
         return False
     return all(
         isinstance(spec, tf.TensorSpec) and spec.shape.rank and None not in spec.shape[1:]

@@ -36,5 +36,6 @@ def known_extremes(dataset: tf.data.Dataset) -> tuple[float, float] | None:
         extremes = getattr(source, _EXTREMES, None)
         if extremes is not None:
             return extremes()
-        source = handed_on_by(source)
+        handed_on = handed_on_by(source)
+        source = handed_on and handed_on[1]
     return None

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 import keras
 
 from keras_vae.keras_internals import profiles_batches
-from keras_vae.training.compiled_steps import STACK_LENGTH
+from keras_vae.training.compiled_steps import STACK_LENGTH, batches_of
 
 # How long a call may take, in seconds: a progress bar that moves five times a second still moves,
 # and a whole stack, which is filled faster than a part of one, fits in on a slow machine, too.
@@ -72,10 +72,10 @@ class StepsAhead:
         """
         lookout = self._lookout()
         if lookout is None:
-            return self._one_by_one(iterator)
+            return self._one_by_one(batches_of(iterator))
         if not lookout.logs:
             if not self._takes(iterator):
-                return self._one_by_one(iterator)
+                return self._one_by_one(batches_of(iterator))
             if lookout.looks_after_each():
                 logs = self._run_one(iterator)
             else:

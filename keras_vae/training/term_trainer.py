@@ -26,9 +26,11 @@ from keras_vae.training.compiled_steps import (
     evaluation_loop,
     is_stackable,
     loop_pays,
+    on_cpu,
 )
 from keras_vae.training.data_checks import example_weights
 from keras_vae.training.given_data import images_of, weights_of
+from keras_vae.training.lent_examples import lending
 from keras_vae.training.progress_line import with_progress_line
 from keras_vae.training.steps_ahead import Lookout, StepsAhead
 from keras_vae.training.term_tracker import TermTracker
@@ -288,6 +290,11 @@ class TermTrainer(ChecksData, BuildsWithoutData, abc.ABC):
         finally:
             self._test_lookout = None
 
+    def fed_with(self, data):
+        """The data; a set in memory lends its examples where a loop takes them."""
+        is_lent = on_cpu() and (self._chooses_steps or self._has_given_loop())
+        return lending(data) if is_lent and isinstance(data, tf.data.Dataset) else data
+
     def check_before_training(self, method: str):
         """Raises for what would stop training at its first step, or train to nothing.
 
@@ -401,7 +408,7 @@ class TermTrainer(ChecksData, BuildsWithoutData, abc.ABC):
                 lambda: self._lookout,
                 lambda iterator: [steps.one(iterator)],
             )
-        elif self.jit_compile and self.steps_per_execution > 1 and self._loop_pays():
+        elif self._has_given_loop():
             steps = CompiledSteps(self, one_by_one, stack_length=self.steps_per_execution)
             self.train_function = steps.train_function
 
@@ -438,6 +445,10 @@ class TermTrainer(ChecksData, BuildsWithoutData, abc.ABC):
             names.append("regularization_loss")
         with self.distribute_strategy.scope():
             self._tracker_of_terms.build(dict.fromkeys(names))
+
+    def _has_given_loop(self):
+        """Whether a compiled loop runs as many steps a call as the user has asked for."""
+        return self.jit_compile and self.steps_per_execution > 1 and self._loop_pays()
 
     def _loop_pays(self):
         """Whether a compiled loop over steps is what trains this model fastest."""

@@ -5,10 +5,12 @@ import tensorflow as tf
 
 import keras_vae
 from keras_vae.training import compiled_steps
+from keras_vae.training.lent_examples import lending
 
 BATCH = 8
 FAST = {"jit_compile": True, "steps_per_execution": 3}
 PLAIN = {"jit_compile": False}
+AUTO = {"jit_compile": "auto"}
 
 
 def fit(make_vae, data, compile_kwargs, metrics=None, **kwargs):
@@ -28,10 +30,12 @@ def assert_same_training(one, other):
         np.testing.assert_allclose(values, other_history[name], rtol=1e-5)
 
 
-@pytest.fixture
-def batches(images):
+@pytest.fixture(params=["lent", "stacked"])
+def batches(images, request):
     """Three batches an epoch, the last of them smaller."""
-    return keras_vae.datasets.from_arrays(images, batch_size=BATCH, shuffle=False)
+    dataset = keras_vae.datasets.from_arrays(images, batch_size=BATCH, shuffle=False)
+    # What is shuffled comes out of the pipeline, if only one by one.
+    return dataset if request.param == "lent" else dataset.shuffle(1)
 
 
 def test_it_trains_as_keras_does_one_call_a_step(make_vae, images):
@@ -52,18 +56,73 @@ def test_it_trains_as_keras_does_one_call_a_step(make_vae, images):
     assert fast.step_logs(9)["loss"] != fast.step_logs(10)["loss"]
 
 
+@pytest.fixture
+def loops(monkeypatch):
+    """The names of the loops that are made, in their order."""
+    made = []
+
+    def spy_on(name):
+        make = getattr(compiled_steps, name)
+        monkeypatch.setattr(compiled_steps, name, lambda *args: made.append(name) or make(*args))
+
+    spy_on("_stacked")
+    spy_on("compiled_lent_loop")
+    return made
+
+
 @pytest.mark.slow
-def test_batches_train_in_stacks_once_the_model_is_built(make_vae, batches, monkeypatch):
-    taken = []
-    stacked = compiled_steps._stacked
-
-    def spy(*args):
-        taken.append(args)
-        return stacked(*args)
-
-    monkeypatch.setattr(compiled_steps, "_stacked", spy)
+def test_batches_train_in_stacks_or_are_lent_once_the_model_is_built(
+    make_vae, batches, loops, request
+):
     fit(make_vae, batches, FAST)
-    assert taken
+    lent = ["compiled_lent_loop"] * 2  # One of them for the smaller batch.
+    assert loops == lent if "lent" in request.node.name.split("[")[1] else {*loops} == {"_stacked"}
+
+
+@pytest.mark.parametrize("settings", [{}, {"binarize": "dynamic"}])
+def test_what_is_lent_trains_as_what_is_read(make_vae, images, settings, loops):
+    def data():
+        labels = np.arange(len(images))
+        return keras_vae.datasets.from_arrays(images, labels, BATCH, seed=1, **settings)
+
+    pairs = [fit(make_vae, data(), kwargs, epochs=3) for kwargs in (PLAIN, AUTO)]
+    assert_same_training(*pairs)
+    assert loops == ["compiled_lent_loop"] * 2  # One of them for the smaller batch.
+
+
+def test_loops_are_compiled_for_two_lent_sets_and_others_come_on_stacks(make_vae, images, loops):
+    vae = make_vae(compile_kwargs=FAST)
+    for size, expected in [(8, 1), (12, 2), (8, 2), (16, 2)]:
+        dataset = keras_vae.datasets.from_arrays(images[:size], batch_size=4)
+        vae.fit(dataset, verbose=0)
+        assert ("_stacked" in loops) == (size == 16)
+        assert len(vae.train_function.__self__._lent_specs) == expected
+    assert loops.count("compiled_lent_loop") == 1
+    assert int(vae.optimizer.iterations) == 2 + 3 + 2 + 4
+
+
+def test_a_lent_loop_is_compiled_once_whatever_the_batches_places(make_vae, images):
+    vae = make_vae()
+    vae.prepare_to_train()
+    examples = iter(lending(keras_vae.datasets.from_arrays(images, batch_size=4))).examples
+    loop = compiled_steps.compiled_lent_loop(vae, examples.take, 4)
+
+    def program(place, number, count):
+        numbers = tf.constant(place), tf.constant(number, tf.int64), tf.constant(count)
+        make = loop.experimental_get_compiler_ir(examples.arrays, examples.order(0), *numbers)
+        return make(stage="hlo")
+
+    # A number that XLA must know while it compiles is part of its program.
+    assert program(0, 0, 2) == program(8, 7, 3)
+
+
+def test_a_metric_without_its_variables_reads_the_first_batch(make_vae, images):
+    def trained(kwargs):
+        dataset = keras_vae.datasets.from_arrays(images, batch_size=BATCH).repeat()
+        metrics = [keras.metrics.MeanAbsoluteError()]
+        return fit(make_vae, dataset, kwargs, metrics, epochs=2, steps_per_epoch=4)
+
+    assert_same_training(trained(PLAIN), trained(AUTO))
 
 
 @pytest.mark.slow
