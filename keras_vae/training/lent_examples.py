@@ -185,7 +185,7 @@ def _repeated(batches, dataset):
         for some in batches():
             is_empty = False
             yield some
-        if is_empty:
+        if is_empty and count < 0:
             return
 
 
@@ -204,8 +204,10 @@ def _taken(batches, dataset):
 
 def _skipped(batches, dataset):
     left = count_of(dataset)
+    if left < 0:
+        return
     for some in batches():
-        first = some.stop if left < 0 else min(some.stop, some.first + left)
+        first = min(some.stop, some.first + left)
         left -= first - some.first
         if first < some.stop:
             yield dataclasses.replace(some, first=first)

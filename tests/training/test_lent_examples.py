@@ -51,6 +51,10 @@ CHANGES = [
     lambda data: data.skip(5),
     lambda data: data.repeat(0),
     lambda data: data.with_options(tf.data.Options()).take(2),
+    # Nothing is left of an epoch that begins late, and something of the next ones.
+    lambda data: data.skip(2).repeat(3),
+    lambda data: data.skip(2).repeat().take(4),
+    lambda data: data.repeat().skip(-1),
 ]
 
 
