@@ -155,16 +155,31 @@ def test_batches_are_of_one_epoch_and_one_length():
     assert places == [(0, 1, 2, 4), (0, 2, 3, 2), (1, 0, 2, 4), (1, 2, 3, 2)]
 
 
-def test_an_iterator_is_read_or_taken_from():
+def test_no_examples_are_taken_once_a_batch_was_read():
     iterator = iter(lending(data()))
     next(iterator)
     assert iterator.is_read
     with pytest.raises(RuntimeError, match="asked for examples after a batch"):
         iterator.next_batches(1)
-    iterator = iter(lending(data()))
+
+
+@pytest.mark.parametrize("settings", [{}, {"labels": LABELS}, {"binarize": "dynamic"}])
+def test_what_was_not_taken_is_read(settings):
+    iterator = iter(lending(data(**settings).repeat(2)))
     iterator.next_batches(1)
-    with pytest.raises(RuntimeError, match="asked for a batch after examples"):
-        next(iterator)
+    iterator.next_batches(1)
+    assert_same(list(iterator), list(data(**settings).repeat(2))[2:])
+
+
+@pytest.mark.parametrize("most", [0, 1])
+def test_a_traced_function_reads_one_batch_a_call(most):
+    iterator = iter(lending(data()))
+    if most:
+        iterator.next_batches(most)
+    read = tf.function(lambda: next(iterator), autograph=False)
+    assert_same([read() for _ in range(3 - most)], list(data())[most:])
+    with pytest.raises(tf.errors.OutOfRangeError):
+        read()
 
 
 def test_a_data_set_that_keras_maps_is_read():
