@@ -95,7 +95,12 @@ def from_arrays(
     # On the host: a pipeline runs there, whatever trains.
     with tf.device("CPU:0"):
         images = tf.constant(images)
-        arrays = {"images": images, "seed": tf.constant(seed, tf.int64)}
+        arrays = {
+            "images": images,
+            "seed": tf.constant(seed, tf.int64),
+            # Not a constant of `take`: XLA would multiply by its inverse, which rounds otherwise.
+            "white": tf.constant(255.0),
+        }
         if has_labels:
             arrays["labels"] = _constant_labels(labels)
     take = _Take(draws=binarize == "dynamic")
@@ -137,7 +142,7 @@ class _Take:
     draws: bool
 
     def __call__(self, arrays, rows, draw):
-        images = scaled(tf.gather(arrays["images"], rows))
+        images = scaled(tf.gather(arrays["images"], rows), arrays["white"])
         if self.draws:
             images = bernoulli(images, [arrays["seed"], draw])
         return (images, tf.gather(arrays["labels"], rows)) if "labels" in arrays else images
@@ -286,9 +291,9 @@ def epoch_number(numbers: Iterator[int]) -> tf.data.Dataset:
     )
 
 
-def scaled(image: tf.Tensor) -> tf.Tensor:
-    """Bytes as float32 in [0, 1]; floating point as float32."""
-    return tf.cast(image, tf.float32) / (255.0 if image.dtype == tf.uint8 else 1.0)
+def scaled(image: tf.Tensor, white: float | tf.Tensor = 255.0) -> tf.Tensor:
+    """Bytes as float32 in [0, 1], `white` being 255; floating point as float32."""
+    return tf.cast(image, tf.float32) / (white if image.dtype == tf.uint8 else 1.0)
 
 
 def bernoulli(probabilities: tf.Tensor, seed) -> tf.Tensor:

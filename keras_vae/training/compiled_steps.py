@@ -263,10 +263,15 @@ class CompiledSteps:
             sizes = [1 if size is None else size for size in part.shape]
             return tf.TensorSpec([1, *sizes], part.dtype)
 
-        stack = tf.nest.map_structure(spec, iterator.element_spec)
+        train_on_stack = compiled_loop(self._model).python_function
+
+        @tf.function(jit_compile=True, autograph=False)
+        def loop(count, *parts):  # TensorFlow shows no program of arguments that are tuples.
+            train_on_stack(tf.nest.pack_sequence_as(iterator.element_spec, parts), count)
+
+        parts = map(spec, tf.nest.flatten(iterator.element_spec))
         try:
-            loop = compiled_loop(self._model)
-            loop.experimental_get_compiler_ir(stack, tf.TensorSpec([], tf.int32))(stage="hlo")
+            loop.experimental_get_compiler_ir(tf.TensorSpec([], tf.int32), *parts)(stage="hlo")
         except (tf.errors.OpError, NotImplementedError, ValueError) as error:
             warnings.warn(
                 f"XLA cannot compile the steps of {type(self._model).__name__}, so they run one by "

@@ -84,10 +84,10 @@ def lend(dataset: tf.data.Dataset, examples: LentExamples):
 class LentIterator:
     """An iterator over a data set, of which training may take examples instead of batches.
 
-    Either is possible, not both: whoever first asks decides.
+    Once somebody has asked for a batch, all that are left are batches.
 
     Args:
-        dataset: The data set, whose own iterator is made when somebody asks for a batch.
+        dataset: The data set, whose own iterator is made if a batch is the first thing asked for.
         examples: What it lends.
         batches: All that the iterator would yield.
     """
@@ -114,16 +114,24 @@ class LentIterator:
         return self._reader is not None
 
     def reader(self) -> tf.data.Iterator:
-        """The iterator of TensorFlow over the same data set.
-
-        Raises:
-            RuntimeError: If some of the examples were taken.
-        """
-        if self._at is not None:
-            raise RuntimeError("An iterator was asked for a batch after examples of it were taken.")
+        """An iterator of TensorFlow over the batches that were not taken."""
         if self._reader is None:
-            self._reader = iter(self._dataset)
+            with tf.init_scope():  # One iterator, not one a call of what is traced now.
+                self._reader = iter(self._dataset if self._at is None else self._left())
         return self._reader
+
+    def _left(self):
+        """What somebody reads who trains a model in another way than it was until now."""
+        examples = self.examples
+
+        def batches():
+            while (some := self._next_batches(1)) is not None:
+                batch, length = some
+                place = batch.first * examples.batch_size
+                draw = tf.constant(examples.draw_of(batch), tf.int64)
+                yield examples.take(examples.arrays, batch.order[place : place + length], draw)
+
+        return tf.data.Dataset.from_generator(batches, output_signature=self.element_spec)
 
     def next_batches(self, most: int) -> tuple[Batches, int] | None:
         """The next batches of one epoch and of one length, as places of examples.
@@ -139,6 +147,9 @@ class LentIterator:
         """
         if self.is_read:
             raise RuntimeError("An iterator was asked for examples after a batch was read.")
+        return self._next_batches(most)
+
+    def _next_batches(self, most):
         if self._at is None or self._at.first == self._at.stop:
             self._at = next(self._batches, self._at)
         at = self._at
@@ -152,17 +163,28 @@ class LentIterator:
         return dataclasses.replace(at, stop=stop), length
 
 
-def lending(dataset: tf.data.Dataset) -> tf.data.Dataset:
+def lending(
+    dataset: tf.data.Dataset, is_taken: Callable[[], bool] = lambda: True
+) -> tf.data.Dataset:
     """The same data set, with iterators of `LentIterator` if what it lends is known.
 
     It is not where something is done to its batches; `repeat`, `take`, `skip` and `prefetch` do
     nothing to them.
+
+    Args:
+        dataset: The data set.
+        is_taken: Function, asked for each iterator: whether who iterates knows of examples. Where
+            it is false, iterators are TensorFlow's. Defaults to one that says so always.
     """
     lent = _lent_by(dataset)
     if lent is None:
         return dataset
     examples, batches = lent
-    return IteratedOtherwise(dataset, lambda: LentIterator(dataset, examples, batches()))
+
+    def iterator():
+        return LentIterator(dataset, examples, batches()) if is_taken() else iter(dataset)
+
+    return IteratedOtherwise(dataset, iterator)
 
 
 def _lent_by(dataset):
@@ -185,7 +207,7 @@ def _repeated(batches, dataset):
         for some in batches():
             is_empty = False
             yield some
-        if is_empty:
+        if is_empty and count < 0:
             return
 
 
@@ -204,8 +226,10 @@ def _taken(batches, dataset):
 
 def _skipped(batches, dataset):
     left = count_of(dataset)
+    if left < 0:
+        return
     for some in batches():
-        first = some.stop if left < 0 else min(some.stop, some.first + left)
+        first = min(some.stop, some.first + left)
         left -= first - some.first
         if first < some.stop:
             yield dataclasses.replace(some, first=first)

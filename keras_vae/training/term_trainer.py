@@ -293,7 +293,10 @@ class TermTrainer(ChecksData, BuildsWithoutData, abc.ABC):
     def fed_with(self, data):
         """The data; a set in memory lends its examples where a loop takes them."""
         is_lent = on_cpu() and (self._chooses_steps or self._has_given_loop())
-        return lending(data) if is_lent and isinstance(data, tf.data.Dataset) else data
+        if not is_lent or not isinstance(data, tf.data.Dataset):
+            return data
+        # A train function of somebody else's, which Keras lets anybody make, reads batches.
+        return lending(data, self._trains_by_own_function)
 
     def check_before_training(self, method: str):
         """Raises for what would stop training at its first step, or train to nothing.
@@ -445,6 +448,11 @@ class TermTrainer(ChecksData, BuildsWithoutData, abc.ABC):
             names.append("regularization_loss")
         with self.distribute_strategy.scope():
             self._tracker_of_terms.build(dict.fromkeys(names))
+
+    def _trains_by_own_function(self):
+        """Whether the function that `fit` calls for a step is one of `make_train_function` here."""
+        function = self.train_function
+        return isinstance(getattr(function, "__self__", function), StepsAhead | CompiledSteps)
 
     def _has_given_loop(self):
         """Whether a compiled loop runs as many steps a call as the user has asked for."""

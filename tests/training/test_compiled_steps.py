@@ -1,3 +1,5 @@
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -114,6 +116,48 @@ def test_a_lent_loop_is_compiled_once_whatever_the_batches_places(make_vae, imag
 
     # A number that XLA must know while it compiles is part of its program.
     assert program(0, 0, 2) == program(8, 7, 3)
+
+
+class TrainsByItself(keras_vae.VAE):
+    """A train function of the user's own, as Keras lets anybody make."""
+
+    def make_train_function(self, force=False):
+        """One that reads a batch."""
+        self.train_function = tf.function(lambda iterator: self.train_step(next(iterator)))
+
+
+def test_a_train_function_of_the_users_own_reads_batches(make_vae, images):
+    def trained(kwargs):
+        dataset = keras_vae.datasets.from_arrays(images, batch_size=BATCH)
+        return fit(functools.partial(make_vae, cls=TrainsByItself), dataset, kwargs, epochs=2)
+
+    assert_same_training(trained(PLAIN), trained(AUTO))
+
+
+class Recompiles(keras.callbacks.Callback):
+    """Has a model trained in another way after the first epoch, or trains it on something else."""
+
+    def __init__(self, way):
+        super().__init__()
+        self.way = way
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Does it."""
+        if epoch == 0 and self.way == "compile":
+            self.model.compile(self.model.optimizer, **PLAIN)
+            self.model.make_train_function()
+        elif epoch == 0:
+            self.model.fit(np.ones((BATCH, 4, 4, 1), np.float32), verbose=0)
+
+
+@pytest.mark.parametrize("way", ["compile", "fit"])
+def test_what_is_trained_in_another_way_goes_on_where_it_was(make_vae, images, way):
+    def trained(kwargs):
+        dataset = keras_vae.datasets.from_arrays(images, batch_size=BATCH, binarize="dynamic")
+        settings = {"epochs": 3, "steps_per_epoch": 4, "callbacks": [Recompiles(way)]}
+        return fit(make_vae, dataset.repeat(), kwargs, **settings)
+
+    assert_same_training(trained(PLAIN), trained(AUTO))
 
 
 def test_a_metric_without_its_variables_reads_the_first_batch(make_vae, images):

@@ -51,6 +51,10 @@ CHANGES = [
     lambda data: data.skip(5),
     lambda data: data.repeat(0),
     lambda data: data.with_options(tf.data.Options()).take(2),
+    # Nothing is left of an epoch that begins late, and something of the next ones.
+    lambda data: data.skip(2).repeat(3),
+    lambda data: data.skip(2).repeat().take(4),
+    lambda data: data.repeat().skip(-1),
 ]
 
 
@@ -88,14 +92,24 @@ def test_bytes_are_scaled():
     assert_same(list(taken(lent)), list(from_arrays(images, batch_size=4)))
 
 
-@pytest.mark.parametrize("settings", [{}, {"binarize": "dynamic"}])
-def test_a_compiled_loop_draws_the_same(settings):
-    iterator = iter(lending(data(**settings)))
+def first_compiled(dataset):
+    """The first batch of a data set, taken by what XLA compiles."""
+    iterator = iter(lending(dataset))
     examples = iterator.examples
     batches, length = iterator.next_batches(1)
     take = tf.function(examples.take, jit_compile=True, autograph=False)
-    got = take(examples.arrays, batches.order[:length], tf.constant(0, tf.int64))
-    np.testing.assert_array_equal(got, next(iter(data(**settings))))
+    return take(examples.arrays, batches.order[:length], tf.constant(0, tf.int64))
+
+
+@pytest.mark.parametrize("settings", [{}, {"binarize": "dynamic"}])
+def test_a_compiled_loop_draws_the_same(settings):
+    np.testing.assert_array_equal(first_compiled(data(**settings)), next(iter(data(**settings))))
+
+
+def test_a_compiled_loop_scales_bytes_to_the_bit():
+    grey = np.arange(256, dtype=np.uint8)[None, :, None, None]
+    batch = first_compiled(from_arrays(grey))
+    np.testing.assert_array_equal(batch, grey / np.float32(255))
 
 
 def test_an_epoch_that_is_read_and_one_that_is_taken_are_two():
@@ -141,16 +155,31 @@ def test_batches_are_of_one_epoch_and_one_length():
     assert places == [(0, 1, 2, 4), (0, 2, 3, 2), (1, 0, 2, 4), (1, 2, 3, 2)]
 
 
-def test_an_iterator_is_read_or_taken_from():
+def test_no_examples_are_taken_once_a_batch_was_read():
     iterator = iter(lending(data()))
     next(iterator)
     assert iterator.is_read
     with pytest.raises(RuntimeError, match="asked for examples after a batch"):
         iterator.next_batches(1)
-    iterator = iter(lending(data()))
+
+
+@pytest.mark.parametrize("settings", [{}, {"labels": LABELS}, {"binarize": "dynamic"}])
+def test_what_was_not_taken_is_read(settings):
+    iterator = iter(lending(data(**settings).repeat(2)))
     iterator.next_batches(1)
-    with pytest.raises(RuntimeError, match="asked for a batch after examples"):
-        next(iterator)
+    iterator.next_batches(1)
+    assert_same(list(iterator), list(data(**settings).repeat(2))[2:])
+
+
+@pytest.mark.parametrize("most", [0, 1])
+def test_a_traced_function_reads_one_batch_a_call(most):
+    iterator = iter(lending(data()))
+    if most:
+        iterator.next_batches(most)
+    read = tf.function(lambda: next(iterator), autograph=False)
+    assert_same([read() for _ in range(3 - most)], list(data())[most:])
+    with pytest.raises(tf.errors.OutOfRangeError):
+        read()
 
 
 def test_a_data_set_that_keras_maps_is_read():

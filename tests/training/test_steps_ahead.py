@@ -453,8 +453,12 @@ class ForXla(NotForXla):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("layer", [NotForXla, ForXla])
-def test_layers_that_xla_cannot_compile_train_one_by_one_and_it_is_said(images, layer, monkeypatch):
+@pytest.mark.parametrize(
+    ("layer", "labels"), [(NotForXla, None), (ForXla, None), (ForXla, np.arange(20))]
+)
+def test_layers_that_xla_cannot_compile_train_one_by_one_and_it_is_said(
+    images, layer, labels, monkeypatch
+):
     inputs = keras.Input(SHAPE)
     hidden = keras.layers.Dense(4)(layer()(keras.layers.Flatten()(inputs)))
     heads = {"loc": keras.layers.Dense(2), "scale": keras.layers.Dense(2, "softplus")}
@@ -466,7 +470,8 @@ def test_layers_that_xla_cannot_compile_train_one_by_one_and_it_is_said(images, 
         with pytest.warns(UserWarning, match="XLA cannot compile the steps of VAE"):
             vae.fit(batches(images), epochs=2, verbose=0)
     else:
-        vae.fit(batches(images), epochs=2, verbose=0)
+        data = keras_vae.datasets.from_arrays(images, labels, batch_size=BATCH)
+        vae.fit(data, epochs=2, verbose=0)
     assert int(vae.optimizer.iterations) == 10
     assert bool(calls) == (layer is ForXla)
 
