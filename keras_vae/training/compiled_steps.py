@@ -98,19 +98,21 @@ def compiled_lent_loop(model: keras.Model, take: Callable, length: int):
         length: Int. Examples a batch.
 
     Returns:
-        A `tf.function` of the arrays, the epoch's order, the place in it of the first batch, that
-        batch's number, and how many batches there are.
+        A `tf.function` of the arrays, the epoch's order, and int64 `[3]`: the place in it of the
+        first batch, that batch's number, and how many batches there are.
     """
 
     @tf.function(jit_compile=True, autograph=False)
-    def train_on_examples(arrays, order, place, number, count):
+    def train_on_examples(arrays, order, which):
+        place, number, count = tf.unstack(which)
+
         def step(index):
             # Not by a slice, whose beginning XLA would compile in.
-            rows = tf.gather(order, place + index * length + tf.range(length))
-            model.train_step(take(arrays, rows, number + tf.cast(index, tf.int64)))
+            rows = tf.gather(order, place + index * length + tf.range(length, dtype=tf.int64))
+            model.train_step(take(arrays, rows, number + index))
             return (index + 1,)
 
-        tf.while_loop(lambda index: index < count, step, (0,))
+        tf.while_loop(lambda index: index < count, step, (tf.constant(0, tf.int64),))
 
     return train_on_examples
 
@@ -131,7 +133,6 @@ class CompiledSteps:
         self._stack_length = stack_length
         self._compiles: bool | None = None
         self._lent_loops: dict = {}
-        self._logs = tf.function(model.get_metrics_result, autograph=False)
         self._lent_specs: list = []
         train_on_stack = compiled_loop(model)
 
@@ -236,24 +237,30 @@ class CompiledSteps:
 
     def _train_on_examples(self, iterator, steps):
         """As `__call__`, of an iterator whose examples are lent."""
-        examples, done = iterator.examples, 0
+        examples, done, logs = iterator.examples, 0, None
         while done < steps and (some := iterator.next_batches(steps - done)) is not None:
             batches, length = some
-            key = examples.take, length
-            if key not in self._lent_loops:
-                self._lent_loops[key] = compiled_lent_loop(self._model, *key)
             count = batches.stop - batches.first
-            self._lent_loops[key](
-                examples.arrays,
-                batches.order,
-                tf.constant(batches.first * examples.batch_size),
-                tf.constant(examples.draw_of(batches), tf.int64),
-                tf.constant(count),
-            )
+            which = batches.first * examples.batch_size, examples.draw_of(batches), count
+            train = self._lent_loop(examples.take, length)
+            logs = train(examples.arrays, batches.order, tf.constant(which, tf.int64))
             done += count
         if not done:
             raise StopIteration
-        return done, self._logs()
+        return done, logs
+
+    def _lent_loop(self, take, length):
+        """A function that trains on lent examples and returns the logs, made when first needed."""
+        if (take, length) not in self._lent_loops:
+            train_on_examples = compiled_lent_loop(self._model, take, length)
+
+            @tf.function(autograph=False)
+            def train(arrays, order, which):
+                train_on_examples(arrays, order, which)
+                return self._model.get_metrics_result()
+
+            self._lent_loops[take, length] = train
+        return self._lent_loops[take, length]
 
     def _can_compile(self, iterator):
         """Whether XLA knows all operations of a step; asked before any batch is read."""

@@ -177,8 +177,8 @@ def test_its_bounds_tighten_and_its_betas_order_the_rates(executed):
     report = executed[-1]
     guided, blind = np.transpose(report["bounds"])
     assert (np.diff(guided) > 0).all() and blind[0] < blind[-1]
-    # With 1,000 codes both near log p(x) of so short a training, and the blind ones are the same for
-    # all images: one that happens to suit many moves the mean by nats, so nothing orders the two.
+    # With 1,000 codes, after so short a training, both are near log p(x); and blind ones are the
+    # same for all images: one that happens to suit many moves the mean by nats.
     assert (guided[:-1] > blind[:-1]).all()
     rates = [result["rate"] for result in report["results"]]
     assert rates[0] > rates[-1]

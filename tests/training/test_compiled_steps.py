@@ -109,9 +109,9 @@ def test_a_lent_loop_is_compiled_once_whatever_the_batches_places(make_vae, imag
     examples = iter(lending(keras_vae.datasets.from_arrays(images, batch_size=4))).examples
     loop = compiled_steps.compiled_lent_loop(vae, examples.take, 4)
 
-    def program(place, number, count):
-        numbers = tf.constant(place), tf.constant(number, tf.int64), tf.constant(count)
-        make = loop.experimental_get_compiler_ir(examples.arrays, examples.order(0), *numbers)
+    def program(*which):
+        which = tf.constant(which, tf.int64)
+        make = loop.experimental_get_compiler_ir(examples.arrays, examples.order(0), which)
         return make(stage="hlo")
 
     # A number that XLA must know while it compiles is part of its program.
