@@ -30,8 +30,10 @@ The VAE and the Hamiltonian VAE begin with weights as PyTorch draws them.
 `--share` shortens every part of a schedule to that share of its epochs. `--folder` keeps the state
 of every training, which goes on where it was when the same command is given again. `--dynamic`
 binarises the training images anew every epoch, whatever the source did; those that choose and those
-of the figure are binarised once. Prints the negative log-likelihood of the 10,000 test images in
-nats and what the training took. Needs MNIST, prepared for TFDS or downloadable.
+of the figure are binarised once. `--so-far` measures what the trainings in the folder have reached,
+a step further, however much of their schedules is left. Prints the negative log-likelihood of the
+10,000 test images in nats and what the training took. Needs MNIST, prepared for TFDS or
+downloadable.
 """
 
 import argparse
@@ -67,7 +69,10 @@ def main():
     parser.add_argument("--share", type=float, default=1.0, help="of the schedules' epochs (1)")
     parser.add_argument("--folder", type=Path, help="where trainings keep their state (nowhere)")
     parser.add_argument("--dynamic", action="store_true", help="binarise anew every epoch")
+    parser.add_argument("--so-far", action="store_true", help="measure what --folder has")
     options = parser.parse_args()
+    if options.so_far and options.folder is None:
+        parser.error("--so-far needs --folder, in which trainings have kept their state")
     if not 0 < options.share <= 1:
         parser.error(f"--share must be above 0 and at most 1. Received: {options.share}")
     for name in options.runs or RUNS:
@@ -77,7 +82,7 @@ def main():
         found = []
         for seed in options.seeds:
             with _folder(options.folder, f"{name}_{options.share:g}_{seed}") as folder:
-                found.append(run.result(seed, options.share, folder))
+                found.append(run.result(seed, options.share, folder, options.so_far))
             nll, error, epochs, minutes = found[-1]
             print(
                 f"{name}, seed {seed}: {nll:.2f} +- {error:.2f} nats, {epochs} of "
@@ -134,7 +139,7 @@ class Run:
         """How many there are."""
         return sum(_part(epochs, share) for epochs, _ in self.schedule)
 
-    def result(self, seed, share, folder):
+    def result(self, seed, share, folder, so_far=False):
         """Trains and measures: the figure, its standard error, epochs, and minutes of training."""
         keras.utils.set_random_seed(seed)
         model = self.build(seed)
@@ -156,6 +161,9 @@ class Run:
         if self.held_out is not None:
             held_out = keras_vae.datasets.load("mnist", self.held_out, shuffle=False, **fixed)
             callbacks.append(_best(model, held_out, folder / "best.weights.h5"))
+        if so_far:
+            callbacks.append(_Stop())
+        epochs = resume.step // steps if so_far else self.epochs(share)
         began = time.perf_counter()
         model.fit(
             train,
@@ -169,7 +177,15 @@ class Run:
             model.load_weights(folder / "best.weights.h5")
         test = keras_vae.datasets.load("mnist", "test", **fixed)
         found = keras_vae.evaluation.log_likelihood(model, test, self.num_samples, progress=False)
-        return found["nll"], found["log_likelihood_standard_error"], self.epochs(share), minutes
+        return found["nll"], found["log_likelihood_standard_error"], epochs, minutes
+
+
+class _Stop(keras.callbacks.Callback):
+    """Ends a training after its next step."""
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Ends it."""
+        self.model.stop_training = True
 
 
 def _best(model, held_out, path):
