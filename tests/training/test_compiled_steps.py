@@ -81,7 +81,9 @@ def test_batches_train_in_stacks_or_are_lent_once_the_model_is_built(
     assert loops == lent if "lent" in request.node.name.split("[")[1] else {*loops} == {"_stacked"}
 
 
-@pytest.mark.parametrize("settings", [{}, {"binarize": "dynamic"}])
+@pytest.mark.parametrize(
+    "settings", [pytest.param({}, marks=pytest.mark.slow), {"binarize": "dynamic"}]
+)
 def test_what_is_lent_trains_as_what_is_read(make_vae, images, settings, loops):
     def data():
         labels = np.arange(len(images))
@@ -92,6 +94,7 @@ def test_what_is_lent_trains_as_what_is_read(make_vae, images, settings, loops):
     assert loops == ["compiled_lent_loop"] * 2  # One of them for the smaller batch.
 
 
+@pytest.mark.slow
 def test_loops_are_compiled_for_two_lent_sets_and_others_come_on_stacks(make_vae, images, loops):
     vae = make_vae(compile_kwargs=FAST)
     for size, expected in [(8, 1), (12, 2), (8, 2), (16, 2)]:
@@ -126,6 +129,7 @@ class TrainsByItself(keras_vae.VAE):
         self.train_function = tf.function(lambda iterator: self.train_step(next(iterator)))
 
 
+@pytest.mark.slow
 def test_a_train_function_of_the_users_own_reads_batches(make_vae, images):
     def trained(kwargs):
         dataset = keras_vae.datasets.from_arrays(images, batch_size=BATCH)
@@ -150,6 +154,7 @@ class Recompiles(keras.callbacks.Callback):
             self.model.fit(np.ones((BATCH, 4, 4, 1), np.float32), verbose=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["compile", "fit"])
 def test_what_is_trained_in_another_way_goes_on_where_it_was(make_vae, images, way):
     def trained(kwargs):
@@ -160,6 +165,7 @@ def test_what_is_trained_in_another_way_goes_on_where_it_was(make_vae, images, w
     assert_same_training(trained(PLAIN), trained(AUTO))
 
 
+@pytest.mark.slow
 def test_a_metric_without_its_variables_reads_the_first_batch(make_vae, images):
     def trained(kwargs):
         dataset = keras_vae.datasets.from_arrays(images, batch_size=BATCH).repeat()
